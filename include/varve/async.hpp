@@ -1,0 +1,182 @@
+/// For files that spawn: task groups, hops to a pool, limits. Bodies include this; contracts include varve/task.hpp.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <list>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "varve/task.hpp"
+
+namespace varve {
+
+namespace asio = boost::asio;
+
+/// The threads that take values and give values back; all state stays on the io thread.
+struct Pools {
+    asio::thread_pool& cpu;       ///< reading, hashing, compressing, sealing of bulk data: one thread a core
+    asio::thread_pool& log;       ///< the same for logs, so that a log record never waits behind a base backup
+    asio::thread_pool& blocking;  ///< fsync, directory walks, connecting, SQL: at least eight threads
+};
+
+/// Runs `fn` on `pool` and resumes the caller on its own executor with what it returned or threw.
+/// `fn` runs to its end even when the caller is cancelled; the caller sees the stop at its next await.
+template <class Fn>
+auto on_pool(asio::thread_pool& pool, Fn fn) -> Task<std::invoke_result_t<Fn>> {
+    using Result = std::invoke_result_t<Fn>;
+    using Held = std::conditional_t<std::is_void_v<Result>, bool, Result>;
+    using Value = std::optional<Held>;
+    auto start = [&pool](auto resume, Fn body) {
+        auto home = asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
+        asio::post(pool, [home, resume = std::move(resume), body = std::move(body)]() mutable {
+            Value value;
+            std::exception_ptr failure;
+            try {
+                if constexpr (std::is_void_v<Result>) {
+                    body();
+                    value.emplace(true);
+                } else {
+                    value.emplace(body());
+                }
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            asio::post(home, [resume = std::move(resume), failure, value = std::move(value)]() mutable {
+                std::move(resume)(failure, std::move(value));
+            });
+        });
+    };
+    auto value = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Value)>(
+        start, asio::use_awaitable, std::move(fn));
+    if constexpr (!std::is_void_v<Result>) co_return std::move(*value);
+}
+
+/// Owns child coroutines: none outlives the group, their first failure stops the others and reaches join().
+/// io thread only.
+class TaskGroup {
+public:
+    explicit TaskGroup(asio::any_io_executor executor);
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+
+    void spawn(Task<> child);
+    void request_stop();
+    bool failed() const noexcept { return static_cast<bool>(first_failure_); }
+    /// Waits until every child has ended. A cancelled caller stops the children first and still waits.
+    Task<> join();
+
+private:
+    asio::any_io_executor executor_;
+    asio::steady_timer idle_;
+    std::list<asio::cancellation_signal> children_;
+    std::exception_ptr first_failure_;
+};
+
+/// Runs `body` with a group of its own; every child has ended when this returns or throws.
+template <class Body>
+Task<> in_group(Body body) {
+    TaskGroup group{co_await asio::this_coro::executor};
+    std::exception_ptr failure;
+    try {
+        co_await body(group);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        group.request_stop();
+    }
+    std::exception_ptr child_failure;
+    try {
+        co_await group.join();
+    } catch (...) {
+        child_failure = std::current_exception();
+    }
+    if (failure) std::rethrow_exception(failure);
+    if (child_failure) std::rethrow_exception(child_failure);
+}
+
+/// A flag tasks can wait for. notify() wakes everyone who waits now; callers check their condition in a loop.
+/// io thread only.
+class Signal {
+public:
+    explicit Signal(asio::any_io_executor executor);
+    void notify();
+    /// Ends at the next notify(); Fault::cancelled when stopped before.
+    Task<> wait();
+    /// As wait(), or when `pause` has passed: false.
+    Task<bool> wait_for(std::chrono::microseconds pause);
+
+private:
+    asio::steady_timer timer_;
+    std::uint64_t generation_ = 0;
+};
+
+/// A counted budget (bytes, slots) that tasks take from and wait for, first come first served. io thread only.
+class Budget {
+public:
+    Budget(asio::any_io_executor executor, std::uint64_t total);
+
+    /// A share of the budget, given back when this ends.
+    class Share {
+    public:
+        Share() = default;
+        Share(Budget& budget, std::uint64_t amount) : budget_{&budget}, amount_{amount} {}
+        Share(Share&& other) noexcept : budget_{std::exchange(other.budget_, nullptr)}, amount_{other.amount_} {}
+        Share& operator=(Share&& other) noexcept;
+        ~Share() { give_back(); }
+        void give_back() noexcept;
+
+    private:
+        Budget* budget_ = nullptr;
+        std::uint64_t amount_ = 0;
+    };
+
+    /// Waits for `amount`, at most the total.
+    Task<Share> take(std::uint64_t amount);
+    std::uint64_t free() const noexcept { return free_; }
+
+private:
+    std::uint64_t total_;
+    std::uint64_t free_;
+    std::uint64_t next_ticket_ = 0;
+    std::uint64_t serving_ = 0;
+    Signal changed_;
+};
+
+/// Runs `make(item)` for every item of `items`, at most `at_once` together; ends when all have ended.
+/// The first failure stops the others and is thrown. `items` must outlive the task.
+template <class Range, class Make>
+Task<> for_each_limited(unsigned at_once, Range& items, Make make) {
+    auto body = [&](TaskGroup& group) -> Task<> {
+        Budget slots{co_await asio::this_coro::executor, at_once};
+        auto one = [&make](auto& item, Budget::Share share) -> Task<> {
+            const auto held = std::move(share);
+            co_await make(item);
+        };
+        for (auto& item : items) {
+            auto share = co_await slots.take(1);
+            if (group.failed()) break;
+            group.spawn(one(item, std::move(share)));
+        }
+        co_await group.join();
+    };
+    co_await in_group(body);
+}
+
+/// Throws Fault::cancelled when the running task was asked to stop.
+Task<> check_stop();
+
+}  // namespace varve

@@ -1,0 +1,70 @@
+/// Log runs in, log objects out: sealed when ship_interval passed or 8 MiB wait, acknowledged when every required copy has them.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "format/format.hpp"
+#include "varve/async.hpp"
+#include "varve/driver.hpp"
+
+namespace varve {
+
+/// A log object ready to be sealed: the frames and what the structure says of them.
+struct LogBatch {
+    Lineage lineage;
+    LogPosition from, to;
+    std::vector<Bytes> frames;
+    std::vector<std::uint64_t> frame_from;
+    std::vector<Moment> moments;
+    std::uint64_t last_whole = 0;
+    std::optional<Instant> last_commit;  ///< newest known in the lineage up to `to`
+};
+
+/// Where log objects go. The repository implements it.
+class LogDestination {
+public:
+    virtual ~LogDestination() = default;
+    /// Seals (on the log pool) and stores the batch; ends when it is durable on every required copy.
+    virtual Task<> put_log(LogBatch batch) = 0;
+    virtual Task<> put_gap(Lineage lineage, Gap gap) = 0;
+};
+
+struct ShipperOptions {
+    std::chrono::microseconds interval = std::chrono::seconds{10};
+    std::uint64_t object_bytes_max = 8u << 20;
+    std::uint64_t held_bytes_max = 48u << 20;  ///< append() waits beyond this
+    std::chrono::microseconds retry_pause_max = std::chrono::seconds{10};
+};
+
+/// One followed source. Runs inside a TaskGroup of its owner: run() must be alive for anything to be shipped.
+/// A batch that a copy refuses is tried again with back-off, in order, for as long as run() lives; nothing is dropped.
+class LogShipper final : public LogSink {
+public:
+    LogShipper(asio::any_io_executor executor, Clock& clock, LogDestination& destination, ShipperOptions options,
+               SourceName source);
+    ~LogShipper() override;
+
+    Task<> begin_lineage(Lineage lineage) override;
+    Task<> append(LogRun run) override;
+    Task<> record_gap(Gap gap) override;
+    Task<> seal() override;
+    std::optional<LogPosition> durable() const override;
+    Task<> durable_after(std::optional<LogPosition> position) override;
+    void throw_if_blocked() const override;
+
+    /// What the archive already has: durable() answers this until more is shipped.
+    void resume_from(Lineage lineage, LogPosition durable, std::optional<Instant> last_commit);
+    /// Ships until cancelled. After a cut of the source, whole batches already taken still go out; what the source has to send
+    /// again from durable() on is dropped by begin_lineage().
+    Task<> run();
+    /// Seals what is held and waits until all of it is durable, at most `patience`. True when it is.
+    Task<bool> drain(std::chrono::microseconds patience);
+
+    struct State;
+
+private:
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace varve
