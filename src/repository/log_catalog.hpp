@@ -1,0 +1,51 @@
+/// What the archive holds of a source's log: stretches, gaps, the tree of lineages; and the log itself, read back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "repository/repository.hpp"
+
+namespace varve {
+
+/// Objects of one lineage that lie end to end (or overlap): [from, to) can be read without a hole.
+struct LogStretch {
+    std::uint64_t from = 0, to = 0;
+    Instant last_commit;           ///< newest commit known up to `to`
+    Instant stored_at;             ///< of the newest object, by the store's clock
+    std::vector<LogName> objects;  ///< in order of `from`
+};
+
+struct LineageLog {
+    Lineage lineage;                    ///< from the structure of one of its objects
+    std::string stored;                 ///< its name in keys
+    std::vector<LogStretch> stretches;  ///< by position; between two of them is a gap
+};
+
+/// LIST, and one structure for each lineage. io thread; a value: it does not change once read.
+class LogCatalog {
+public:
+    static Task<LogCatalog> read(Repository& repository, SourceName source);
+
+    const std::vector<LineageLog>& lineages() const noexcept { return lineages_; }
+    const LineageLog* find(const LineageName& name) const noexcept;
+    /// The lineage that was written to last, and where it ends: where a follower resumes. Nothing in an empty archive.
+    struct Tip {
+        Lineage lineage;
+        LogPosition position;
+        std::optional<Instant> last_commit;
+        Instant stored_at;
+    };
+    std::optional<Tip> tip() const;
+
+private:
+    std::vector<LineageLog> lineages_;
+};
+
+/// Reads along a frozen path. Keeps the opened object in hand; fetches ahead a little. Needs a key that opens content.
+std::unique_ptr<LogSource> make_log_source(Repository& repository, SourceName source, LogCatalog catalog, LineagePath path);
+
+}  // namespace varve
