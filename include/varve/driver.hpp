@@ -303,6 +303,20 @@ struct DriverServices {
     std::filesystem::path state_dir;  ///< this source's own folder: caches that may be lost
 };
 
+/// A file that the engine hands over to be archived (PostgreSQL: archive_command).
+struct LogFile {
+    enum class Kind {
+        run,      ///< [from, to) of `lineage`: a whole WAL segment
+        history,  ///< describes a lineage; its facts hold the content
+        other,    ///< nothing an archive needs (a backup label, a partial segment)
+    };
+    Kind kind = Kind::other;
+    Lineage lineage;
+    std::uint64_t from = 0, to = 0;
+    std::vector<Moment> moments;
+    std::uint64_t last_whole = 0;
+};
+
 /// An engine that can be archived. One object serves one source, on the io thread.
 /// back_up and follow_log may run on the same object at the same time. Errors are raised, never retried here.
 class Driver {
@@ -324,6 +338,13 @@ public:
     virtual Task<Restored> restore(RestoreRequest request, RestoreSource& base, LogSource* log) = 0;
     /// Gives back what it holds on the server (slot).
     virtual Task<> retire() = 0;
+
+    /// What a file that the engine wants archived is; Fault::invalid when it is not this source's. Fault::unsupported: no such
+    /// thing here.
+    virtual Task<LogFile> identify_log_file(std::filesystem::path path);
+    /// Writes the log file called `name` to `to`, whole or not at all, from the path of `log`. False: positively absent (beyond
+    /// the tip, off the path, never archived). Whatever else keeps it away is thrown.
+    virtual Task<bool> fetch_log_file(std::string name, std::filesystem::path to, LogSource& log);
 };
 
 using MakeDriver = std::function<std::unique_ptr<Driver>(SourceName, const Settings&, DriverServices)>;

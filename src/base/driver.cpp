@@ -1,0 +1,17 @@
+#include "varve/driver.hpp"
+
+#include "varve/error.hpp"
+
+namespace varve {
+
+Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {
+    throw Error{Fault::unsupported, "this kind of source hands over no log files: " + path.string()};
+    co_return LogFile{};
+}
+
+Task<bool> Driver::fetch_log_file(std::string name, std::filesystem::path to, LogSource&) {
+    throw Error{Fault::unsupported, "this kind of source fetches no log files: " + name + " to " + to.string()};
+    co_return false;
+}
+
+}  // namespace varve
