@@ -14,9 +14,11 @@
 #include <cstdint>
 #include <exception>
 #include <list>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "varve/task.hpp"
 
@@ -63,53 +65,52 @@ auto on_pool(asio::thread_pool& pool, Fn fn) -> Task<std::invoke_result_t<Fn>> {
     if constexpr (!std::is_void_v<Result>) co_return std::move(*value);
 }
 
-/// Owns child coroutines: none outlives the group, their first failure stops the others and reaches join().
-/// io thread only.
+/// Owns child coroutines: none outlives the group, their first failure stops the others and is thrown by run() and join().
+/// A child that ends because it was stopped has not failed. io thread only.
+///
+/// A stop reaches a task at an await, as Asio's operation_aborted or as Fault::cancelled (is_stop() knows both), and stays:
+/// every later await of that task throws too, so a task that catches failures and goes on still stops.
 class TaskGroup {
 public:
     explicit TaskGroup(asio::any_io_executor executor);
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
+    ~TaskGroup();
 
+    /// Starts `child` soon, never within this call. A child that comes after a stop ends before it begins.
     void spawn(Task<> child);
+    /// Asks every child, and the body of run(), to end. Does not wait.
     void request_stop();
-    bool failed() const noexcept { return static_cast<bool>(first_failure_); }
-    /// Waits until every child has ended. A cancelled caller stops the children first and still waits.
+    bool failed() const noexcept;
+    /// Waits until every child has ended; throws the first failure. For the body of run(): a stop ends the wait at once,
+    /// because run() goes on waiting.
     Task<> join();
+    /// Runs `body`, which may spawn, and ends when it and every child have ended. A child's failure stops the body, the body's
+    /// failure or a stop of the caller stops the children. Throws the first failure, else Fault::cancelled when stopped.
+    Task<> run(Task<> body);
 
 private:
-    asio::any_io_executor executor_;
-    asio::steady_timer idle_;
-    std::list<asio::cancellation_signal> children_;
-    std::exception_ptr first_failure_;
+    struct State;
+    std::shared_ptr<State> state_;  // shared with the children's last words
 };
 
-/// Runs `body` with a group of its own; every child has ended when this returns or throws.
+/// Runs `body(group)` with a group of its own; every child has ended when this returns or throws.
+/// What the children use must live outside `body`: its frame ends before they do.
 template <class Body>
 Task<> in_group(Body body) {
     TaskGroup group{co_await asio::this_coro::executor};
-    std::exception_ptr failure;
-    try {
-        co_await body(group);
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    if (failure) {
-        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-        group.request_stop();
-    }
-    std::exception_ptr child_failure;
-    try {
-        co_await group.join();
-    } catch (...) {
-        child_failure = std::current_exception();
-    }
-    if (failure) std::rethrow_exception(failure);
-    if (child_failure) std::rethrow_exception(child_failure);
+    co_await group.run(body(group));
 }
 
-/// A flag tasks can wait for. notify() wakes everyone who waits now; callers check their condition in a loop.
-/// io thread only.
+/// Runs `task` to its end even when the caller is stopped meanwhile: to give back what is held. A caller that may have been
+/// stopped before writes both lines; the second one makes its awaits throw again.
+///
+///     co_await asio::this_coro::throw_if_cancelled(false);
+///     co_await shielded(give_back());
+Task<> shielded(Task<> task);
+
+/// A flag tasks can wait for. notify() wakes everyone who waits now; callers check their condition in a loop, with no other
+/// await between the check and the wait. io thread only.
 class Signal {
 public:
     explicit Signal(asio::any_io_executor executor);
@@ -120,11 +121,13 @@ public:
     Task<bool> wait_for(std::chrono::microseconds pause);
 
 private:
-    asio::steady_timer timer_;
-    std::uint64_t generation_ = 0;
+    struct Waiter;
+    asio::any_io_executor executor_;
+    std::vector<std::weak_ptr<Waiter>> waiters_;
 };
 
-/// A counted budget (bytes, slots) that tasks take from and wait for, first come first served. io thread only.
+/// A counted budget (bytes, slots) that tasks take from and wait for, first come first served. A waiter that is stopped lets
+/// those behind it pass. Outlives its shares. io thread only.
 class Budget {
 public:
     Budget(asio::any_io_executor executor, std::uint64_t total);
@@ -144,39 +147,40 @@ public:
         std::uint64_t amount_ = 0;
     };
 
-    /// Waits for `amount`, at most the total.
+    /// Waits for `amount`; more than the total counts as the total, so that one large item passes alone.
     Task<Share> take(std::uint64_t amount);
     std::uint64_t free() const noexcept { return free_; }
 
 private:
+    struct Waiter;
+    void grant() noexcept;
+
+    asio::any_io_executor executor_;
     std::uint64_t total_;
     std::uint64_t free_;
-    std::uint64_t next_ticket_ = 0;
-    std::uint64_t serving_ = 0;
-    Signal changed_;
+    std::list<std::weak_ptr<Waiter>> queue_;
 };
 
 /// Runs `make(item)` for every item of `items`, at most `at_once` together; ends when all have ended.
 /// The first failure stops the others and is thrown. `items` must outlive the task.
 template <class Range, class Make>
 Task<> for_each_limited(unsigned at_once, Range& items, Make make) {
+    // The children's things live here, and not in the body, which ends before them.
+    Budget slots{co_await asio::this_coro::executor, at_once};
+    auto one = [&make](auto& item, Budget::Share share) -> Task<> {
+        const auto held = std::move(share);
+        co_await make(item);
+    };
     auto body = [&](TaskGroup& group) -> Task<> {
-        Budget slots{co_await asio::this_coro::executor, at_once};
-        auto one = [&make](auto& item, Budget::Share share) -> Task<> {
-            const auto held = std::move(share);
-            co_await make(item);
-        };
         for (auto& item : items) {
             auto share = co_await slots.take(1);
-            if (group.failed()) break;
             group.spawn(one(item, std::move(share)));
         }
-        co_await group.join();
     };
     co_await in_group(body);
 }
 
-/// Throws Fault::cancelled when the running task was asked to stop.
+/// Ends at once, unless the running task was asked to stop: then it throws, as every await does. For long loops without one.
 Task<> check_stop();
 
 }  // namespace varve

@@ -69,4 +69,15 @@ private:
     std::string what_;
 };
 
+/// Whether `failure` says that a task was stopped: Fault::cancelled, or Asio's operation_aborted, which every await of a
+/// stopped task throws.
+bool is_stop(std::exception_ptr failure) noexcept;
+
+/// `failure` as an Error, for the four places that catch: an Error itself, a stop as Fault::cancelled, a full memory as
+/// Fault::overloaded, what the standard library and Asio report by their error code, and anything else as Fault::defect.
+Error error_of(std::exception_ptr failure);
+
+/// What a failed system call means to the reader, by errno.
+Fault fault_of_errno(int error_number) noexcept;
+
 }  // namespace varve

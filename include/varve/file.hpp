@@ -51,6 +51,8 @@ public:
     struct ::stat status_now() const;
 
 private:
+    LocalFile(Descriptor found, std::filesystem::path path);
+
     std::filesystem::path path_;
     Descriptor file_;
     struct ::stat status_{};
