@@ -1,0 +1,111 @@
+#include "varve/process.hpp"
+
+#include <unistd.h>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <fstream>
+
+#include "support/temp_dir.hpp"
+#include "varve/error.hpp"
+
+namespace varve::test {
+namespace {
+
+Command shell(std::string script) {
+    Command command;
+    command.arguments = {"sh", "-c", std::move(script)};
+    return command;
+}
+
+TEST_CASE("a command gives its output, its errors and its exit code") {
+    const auto result = run_command(shell("echo out; echo err >&2; exit 3"));
+
+    CHECK(result.output == "out\n");
+    CHECK(result.errors == "err\n");
+    CHECK(result.exit_code == 3);
+}
+
+TEST_CASE("input, environment and working directory reach the command") {
+    const TempDir folder;
+    auto command = shell("cat; echo $NAME; pwd");
+    command.input = std::string(300'000, 'x');  // more than a pipe holds
+    command.environment["NAME"] = "value";
+    command.directory = folder.path();
+
+    const auto result = run_command(command);
+
+    CHECK(result.output == command.input + "value\n" + std::filesystem::canonical(folder.path()).string() + "\n");
+}
+
+TEST_CASE("a command that does not read its input does not harm us") {
+    auto command = shell("exec <&-; exit 0");
+    command.input = std::string(1'000'000, 'x');
+
+    CHECK(run_command(command).exit_code == 0);
+}
+
+TEST_CASE("a program that is not there is missing") {
+    const auto name = GENERATE("varve-no-such-program", "/no/such/program");
+    Command command;
+    command.arguments = {name};
+    try {
+        run_command(command);
+        FAIL("it ran");
+    } catch (const Error& error) {
+        CHECK(error.fault() == Fault::missing);
+    }
+}
+
+TEST_CASE("a command that was killed says by which signal") { CHECK(run_command(shell("kill -9 $$")).exit_code == 137); }
+
+TEST_CASE("a command beyond its time is stopped and reported as overloaded") {
+    auto command = shell("sleep 1000 & wait");
+    command.time_max = std::chrono::seconds{0};
+    try {
+        run_command(command);
+        FAIL("it ended");
+    } catch (const Error& error) {
+        CHECK(error.fault() == Fault::overloaded);
+    }
+}
+
+// pg_ctl start leaves a server behind that holds the pipes: waiting for their end waits for the server's.
+TEST_CASE("a grandchild that keeps the pipes open does not keep us") {
+    auto command = shell("sleep 1000 & echo $!");
+    const auto result = run_command(command);
+    const auto grandchild = std::stoi(result.output);
+
+    CHECK(result.exit_code == 0);
+    CHECK(::kill(grandchild, 0) == 0);
+    ::kill(grandchild, SIGKILL);
+}
+
+TEST_CASE("none of our descriptors reaches a command") {
+    const auto result = run_command(shell("ls /proc/self/fd | wc -l"));
+
+    CHECK(std::stoi(result.output) <= 4);  // three, and the directory that ls reads
+}
+
+TEST_CASE("root may run a command as another user, with that user's home") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root can run a command as another user");
+        return;
+    }
+    auto command = shell("id -un; echo $HOME");
+    command.user = "nobody";
+    const auto result = run_command(command);
+
+    CHECK(result.output.rfind("nobody\n/", 0) == 0);
+    command.user = "varve-no-such-user";
+    CHECK_THROWS_AS(run_command(command), Error);
+}
+
+TEST_CASE("a failed command as a sentence: program, exit code, last line of its errors") {
+    const auto command = shell("echo first >&2; echo last >&2; exit 2");
+    const auto error = command_error(command, run_command(command));
+
+    CHECK(error.sentence() == "sh ended with exit code 2: last");
+}
+
+}  // namespace
+}  // namespace varve::test
