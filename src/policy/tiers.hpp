@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "varve/clock.hpp"
@@ -28,9 +29,9 @@ KeepLength parse_keep_length(std::string_view text);
 /// How long the backups of a class are kept.
 struct RetentionRule {
     KeepLength daily{.days = 30};
-    std::optional<KeepLength> weekly;
-    std::optional<KeepLength> monthly;
-    std::optional<KeepLength> pitr;  ///< how far back every instant can be reached
+    std::optional<KeepLength> weekly{};
+    std::optional<KeepLength> monthly{};
+    std::optional<KeepLength> pitr{};  ///< how far back every instant can be reached
 };
 
 /// A committed backup as the rule sees it.

@@ -1,0 +1,219 @@
+#include "policy/restore_choice.hpp"
+
+#include <algorithm>
+
+#include "policy/log_trace.hpp"
+#include "varve/error.hpp"
+
+namespace varve {
+
+namespace {
+
+using Kind = ChoiceTarget::Kind;
+
+/// Lower is better: a whole backup that is still to be kept.
+int blemishes(const ArchivedBackup& backup, Instant now) { return (backup.partial ? 2 : 0) + (backup.expires < now ? 1 : 0); }
+
+class Chooser {
+public:
+    Chooser(const ArchiveContent& archive, const ChoiceTarget& target, Instant now)
+        : archive_{archive}, target_{target}, now_{now}, tree_{archive} {}
+
+    RestoreChoice choose() {
+        check_names();
+        if (target_.kind == Kind::immediate) return immediate();
+        auto found = target_.kind == Kind::latest ? latest() : within();
+        if (!found) refuse();
+        RestoreChoice choice{.base = found->base->id, .path = found->path, .last_commit = found->last_commit, .notes = notes_};
+        note_blemishes(choice, *found->base);
+        return choice;
+    }
+
+private:
+    std::string printed(std::uint64_t position) const {
+        return archive_.print_position ? archive_.print_position(position) : std::to_string(position);
+    }
+
+    void check_names() const {
+        const auto named = [&](const ArchivedBackup& backup) { return backup.id == *target_.backup; };
+        if (target_.backup && std::ranges::none_of(archive_.backups, named))
+            throw Error{Fault::missing, "there is no backup '" + target_.backup->text() + "' of this source"}
+                .code("backup_not_found", 1)
+                .hint("List them with: varve backup list");
+        if (target_.lineage && std::ranges::find(tree_.by_newest_tip(), *target_.lineage) == tree_.by_newest_tip().end())
+            throw Error{Fault::missing, "the archive holds no lineage '" + target_.lineage->text() + "'"}
+                .code("point_not_recoverable", 22)
+                .hint("List them with: varve log list");
+        if (archive_.backups.empty())
+            throw Error{Fault::missing, "there is no backup of this source yet"}
+                .code("point_not_recoverable", 22)
+                .hint("Take one with: varve backup run SOURCE");
+    }
+
+    std::vector<LineageName> lineages() const {
+        if (target_.lineage) return {*target_.lineage};
+        auto names = tree_.by_newest_tip();
+        if (names.empty()) names.emplace_back();  // a source without a log
+        return names;
+    }
+
+    std::vector<LogTrace> traces(const LineageName& lineage) const {
+        std::vector<LogTrace> found;
+        for (const auto& backup : archive_.backups) {
+            if (target_.backup && backup.id != *target_.backup) continue;
+            if (auto trace = tree_.trace(backup, lineage)) found.push_back(std::move(*trace));
+        }
+        return found;
+    }
+
+    /// Whole before blemished, then the newest: it needs the least log.
+    bool better(const LogTrace& a, const LogTrace& b) const {
+        const auto rank_a = blemishes(*a.base, now_), rank_b = blemishes(*b.base, now_);
+        return rank_a != rank_b ? rank_a < rank_b : a.base->stop_time > b.base->stop_time;
+    }
+
+    bool reaches(const LogTrace& trace) const {
+        if (target_.kind == Kind::position)
+            return trace.base->stop && trace.base->stop->at <= target_.position && target_.position <= trace.end;
+        if (trace.base->stop_time > *target_.time) return false;
+        return !trace.base->stop || *target_.time <= trace.until;  // without a log, the newest backup before it is the answer
+    }
+
+    std::optional<LogTrace> within() {
+        std::optional<LogTrace> best;
+        for (const auto& lineage : lineages()) {
+            for (auto& trace : traces(lineage)) {
+                if (!reaches(trace)) continue;
+                if (best && target_.time && trace.end_lineage == lineage && trace.entered < *target_.time &&
+                    diverges(*best, trace))
+                    note_other(lineage);
+                else if (!best || (best_lineage_ == lineage && better(trace, *best))) {
+                    best = std::move(trace);
+                    best_lineage_ = lineage;
+                }
+            }
+        }
+        if (best && target_.time && best->last_commit && *best->last_commit < *target_.time)
+            notes_.push_back("The newest commit in the archive on this way is of " + to_rfc3339(*best->last_commit) +
+                             "; that is the state restored.");
+        if (best && !best->base->stop && target_.time && best->base->stop_time < *target_.time)
+            notes_.push_back("This source has no log: the newest backup before that time ended at " +
+                             to_rfc3339(best->base->stop_time) + ".");
+        return best;
+    }
+
+    static bool diverges(const LogTrace& chosen, const LogTrace& other) {
+        return std::ranges::none_of(chosen.path, [&](const LineageStretch& step) {
+            return step.lineage.name == other.end_lineage && step.to >= other.end;
+        });
+    }
+
+    void note_other(const LineageName& lineage) {
+        const auto note = "Another lineage, " + lineage.text() + ", also holds that instant; --timeline chooses it.";
+        if (std::ranges::find(notes_, note) == notes_.end()) notes_.push_back(note);
+    }
+
+    std::optional<LogTrace> latest() {
+        for (const auto& lineage : lineages()) {
+            std::optional<LogTrace> best;
+            for (auto& trace : traces(lineage)) {
+                if (trace.end_lineage != lineage) continue;
+                if (!best || trace.end > best->end || (trace.end == best->end && better(trace, *best))) best = std::move(trace);
+            }
+            if (!best) {
+                notes_.push_back("No backup leads to lineage " + lineage.text() + ", though it was written to last.");
+                continue;
+            }
+            const auto& runs = tree_.runs(lineage);
+            if (!runs.empty() && best->end < runs.back().to)
+                notes_.push_back("The log from " + printed(runs.back().from) + " to " + printed(runs.back().to) +
+                                 " lies beyond a gap and cannot be reached from any backup.");
+            return best;
+        }
+        return {};
+    }
+
+    RestoreChoice immediate() const {
+        const ArchivedBackup* best = nullptr;
+        for (const auto& backup : archive_.backups) {
+            if (target_.backup && backup.id != *target_.backup) continue;
+            if (target_.lineage && (!backup.stop || backup.stop->lineage != *target_.lineage)) continue;
+            const LogTrace candidate{.base = &backup};
+            if (!best || better(candidate, LogTrace{.base = best})) best = &backup;
+        }
+        if (!best) refuse();
+        RestoreChoice choice{.base = best->id};
+        note_blemishes(choice, *best);
+        return choice;
+    }
+
+    void note_blemishes(RestoreChoice& choice, const ArchivedBackup& base) const {
+        if (base.partial)
+            choice.notes.push_back("Backup " + base.id.text() +
+                                   " is partial: some entries or pages could not be read when it was taken.");
+        if (base.expires < now_)
+            choice.notes.push_back("Backup " + base.id.text() + " was to be kept until " + to_rfc3339(base.expires) +
+                                   " and may be removed at any time.");
+    }
+
+    [[noreturn]] void refuse() const;
+
+    const ArchiveContent& archive_;
+    const ChoiceTarget& target_;
+    Instant now_;
+    LogTree tree_;
+    LineageName best_lineage_;
+    std::vector<std::string> notes_;
+};
+
+/// The reachable value just below and just above the one that was asked for.
+template <class Value>
+struct Nearest {
+    Value wanted{};
+    std::optional<Value> before{}, after{};
+
+    void offer(Value from, Value to) {
+        if (to < wanted && (!before || to > *before)) before = to;
+        if (from > wanted && (!after || from < *after)) after = from;
+    }
+    template <class Print>
+    Error refusal(std::string what, std::string_view option, Print print) const {
+        Error error{Fault::missing, std::move(what)};
+        error.code("point_not_recoverable", 22);
+        std::string hint;
+        if (before) error.with("nearest_before", print(*before));
+        if (after) error.with("nearest_after", print(*after));
+        for (const auto& near : {before, after})
+            if (near)
+                hint += (hint.empty() ? "The nearest that can be had: " : " or ") + std::string{option} + " " + print(*near);
+        if (!hint.empty()) error.hint(hint + ".");
+        return error;
+    }
+};
+
+void Chooser::refuse() const {
+    Nearest<Instant> times{.wanted = target_.time.value_or(Instant{})};
+    Nearest<std::uint64_t> positions{.wanted = target_.position};
+    for (const auto& lineage : lineages())
+        for (const auto& trace : traces(lineage)) {
+            times.offer(trace.base->stop_time, trace.until);
+            if (trace.base->stop) positions.offer(trace.base->stop->at, trace.end);
+        }
+    if (target_.kind == Kind::time)
+        throw times.refusal("the archive cannot give back " + to_rfc3339(times.wanted), "--at", to_rfc3339);
+    if (target_.kind == Kind::position)
+        throw positions.refusal("the archive cannot give back position " + printed(target_.position), "--lsn",
+                                [this](std::uint64_t position) { return printed(position); });
+    throw Error{Fault::missing, "no backup leads to what was asked for"}
+        .code("point_not_recoverable", 22)
+        .hint("List the backups with: varve backup list");
+}
+
+}  // namespace
+
+RestoreChoice choose_restore(const ArchiveContent& archive, const ChoiceTarget& target, Instant now) {
+    if (target.kind == Kind::time && !target.time) throw Error{Fault::defect, "a target time without a time"};
+    return Chooser{archive, target, now}.choose();
+}
+
+}  // namespace varve
