@@ -37,6 +37,10 @@ public:
     std::vector<const Lineage*> ancestry(const LineageName& name) const;
     /// Nothing when `base` does not lie on the way to `lineage`.
     std::optional<LogTrace> trace(const ArchivedBackup& base, const LineageName& lineage) const;
+    /// The newest commit known to lie before `end`.
+    std::optional<Instant> newest_commit(const LineageName& lineage, std::uint64_t end) const {
+        return times_up_to(lineage, end).commit;
+    }
 
 private:
     struct Times {

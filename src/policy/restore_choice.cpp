@@ -84,10 +84,10 @@ private:
         for (const auto& lineage : lineages()) {
             for (auto& trace : traces(lineage)) {
                 if (!reaches(trace)) continue;
-                if (best && target_.time && trace.end_lineage == lineage && trace.entered < *target_.time &&
-                    diverges(*best, trace))
-                    note_other(lineage);
-                else if (!best || (best_lineage_ == lineage && better(trace, *best))) {
+                if (best && best_lineage_ != lineage) {
+                    if (target_.time && trace.end_lineage == lineage && parted_before(*best, trace, *target_.time))
+                        note_other(lineage);
+                } else if (!best || better(trace, *best)) {
                     best = std::move(trace);
                     best_lineage_ = lineage;
                 }
@@ -102,10 +102,13 @@ private:
         return best;
     }
 
-    static bool diverges(const LogTrace& chosen, const LogTrace& other) {
-        return std::ranges::none_of(chosen.path, [&](const LineageStretch& step) {
-            return step.lineage.name == other.end_lineage && step.to >= other.end;
-        });
+    /// Whether `other` had left the chosen way (or never shared it) before `when`.
+    bool parted_before(const LogTrace& chosen, const LogTrace& other, Instant when) const {
+        if (other.entered >= when) return false;
+        for (const auto& step : chosen.path)
+            if (step.lineage.name == other.end_lineage)
+                return step.to < other.end && tree_.newest_commit(step.lineage.name, step.to).value_or(when) < when;
+        return true;
     }
 
     void note_other(const LineageName& lineage) {
@@ -121,7 +124,7 @@ private:
                 if (!best || trace.end > best->end || (trace.end == best->end && better(trace, *best))) best = std::move(trace);
             }
             if (!best) {
-                notes_.push_back("No backup leads to lineage " + lineage.text() + ", though it was written to last.");
+                notes_.push_back("No backup leads to lineage " + lineage.text() + ".");
                 continue;
             }
             const auto& runs = tree_.runs(lineage);

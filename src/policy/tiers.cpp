@@ -18,6 +18,7 @@ std::string two_digits(unsigned value) { return (value < 10 ? "0" : "") + std::t
 
 /// The same time of day `months` later, on the month's last day when the day does not exist.
 Instant months_later(Instant start, int count, const Zone& zone) {
+    if (count == 0) return start;  // the second 02:30 of a night stays the second
     const auto wall = zone.wall(start);
     const auto day = floor<days>(wall);
     auto date = year_month_day{day} + months{count};
