@@ -28,8 +28,8 @@ using ConnectionHandle = std::unique_ptr<PGconn, CloseConnection>;
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
 
 struct ConnectionSettings {
-    std::string conninfo;            ///< libpq string or URI, without a password in it
-    std::string password_reference;  ///< "file:/path"; empty: ~/.pgpass and what else libpq knows
+    std::string conninfo{};            ///< libpq string or URI, without a password in it
+    std::string password_reference{};  ///< "file:/path"; empty: ~/.pgpass and what else libpq knows
     std::string application_name = "varve";
     bool insecure = false;  ///< permits a connection over a network without a verified server certificate
     std::chrono::seconds connect_time_max{10};
@@ -60,6 +60,7 @@ public:
     std::string text(int row, int column) const;
     std::string text(int row, const char* column) const;
     bool flag(int row, const char* column) const { return text(row, column) == "t"; }
+    const PGresult* raw() const noexcept { return result_.get(); }
 
 private:
     int column_number(const char* name) const;
@@ -106,10 +107,14 @@ public:
     int backend_pid() const noexcept { return PQbackendPID(connection_.get()); }
 
 private:
-    void send(const std::string& sql, const Parameters& parameters);
+    enum class Until { end, copy };
+    using Results = std::vector<Rows>;
+    Task<Results> run(std::string sql, Parameters parameters, Until until);
+    Task<Results> collect(Until until);
     Task<ResultHandle> receive();
-    Task<ResultHandle> receive_or_cancel();
     Task<> cancel_statement();
+    Task<> drain();
+    void send(const std::string& sql, const Parameters& parameters);
 
     ConnectionHandle connection_;
     std::unique_ptr<SocketWatch> watch_;
