@@ -11,7 +11,8 @@
 
 namespace varve {
 
-/// Read by many cpu workers at once; a file of `state_dir`, mapped, sorted by id. A cache: losing it costs a full upload.
+/// Read by many cpu workers at once; a file of `state_dir` for each month, mapped, sorted by id. A cache: losing it costs a full
+/// upload.
 class ChunkIndex {
 public:
     struct Place {
@@ -20,15 +21,21 @@ public:
         std::uint32_t sealed_length = 0;
     };
 
-    /// Empty when `path` does not exist; a damaged file is reported, removed and treated as empty.
-    static ChunkIndex open(const std::filesystem::path& path);
+    /// For a backup that may use packs of tier `shortest_tier` (the last letter of their folder, d < w < m) and longer ones: the
+    /// others are neither found nor listed, and stay in the file. Empty when `path` does not exist; a damaged file is reported,
+    /// removed and treated as empty. Blocks: it reads the file.
+    static ChunkIndex open(const std::filesystem::path& path, char shortest_tier);
     ChunkIndex();
     ChunkIndex(ChunkIndex&&) noexcept;
     ChunkIndex& operator=(ChunkIndex&&) noexcept;
     ~ChunkIndex();
 
     std::optional<Place> find(const ChunkId& id) const noexcept;
+    /// The usable pack whose name begins so; nothing when there is none, or more than one.
+    std::optional<std::uint32_t> find_pack(const std::array<std::uint8_t, 8>& name_begin) const noexcept;
+    /// The usable ones.
     const std::vector<StoredPack>& packs() const noexcept;
+    /// Chunks in the file, usable or not.
     std::size_t size() const noexcept;
 
     struct Addition {
@@ -37,7 +44,8 @@ public:
         std::uint32_t offset = 0;
         std::uint32_t sealed_length = 0;
     };
-    /// Writes a new file with what is here and what a committed backup added. The old mapping stays valid.
+    /// Writes a new file, whole or not at all: all that is here, of every tier, and what a committed backup added. Of a chunk
+    /// that is there twice the place in the longer tier stays. The old mapping stays valid. Blocks.
     void save_with(const std::filesystem::path& path, const std::vector<StoredPack>& new_packs,
                    std::vector<Addition> additions) const;
 
