@@ -1,0 +1,139 @@
+/// What was asked for on the command line: one plain struct a command. Values are checked for form only; whether a source or a
+/// backup exists is for the one who carries the request out.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "varve/driver.hpp"
+#include "varve/names.hpp"
+
+namespace varve::cli {
+
+/// Options that every command takes.
+struct Globals {
+    std::optional<std::filesystem::path> config;  ///< --config; else $VARVE_CONFIG, else /etc/varve/varve.toml
+    bool json = false;                            ///< one JSON document on stdout, progress as JSON lines on stderr
+    bool dry_run = false;                         ///< say what would be done, change nothing; only mutating commands take it
+};
+
+struct InitRequest {
+    std::optional<RepositoryName> copy;                 ///< --copy: make this further copy of the existing repository
+    bool sealed = false;                                ///< this host gets no key that can read the past
+    std::optional<std::filesystem::path> recovery_kit;  ///< where the recovery kit is written
+    std::string host;                                   ///< name of this host in the repository; empty: the machine's
+};
+
+struct CheckRequest {
+    std::optional<SourceName> source;  ///< nothing: every source
+};
+
+struct ServeRequest {};
+
+struct StatusRequest {
+    std::optional<SourceName> source;
+};
+
+struct BackupRunRequest {
+    std::vector<SourceName> sources;  ///< at least one
+    bool full = false;                ///< read everything, carry nothing over unread
+};
+struct BackupListRequest {
+    std::optional<SourceName> source;
+};
+struct BackupShowRequest {
+    BackupId id;
+};
+
+struct LogFollowRequest {
+    SourceName source;
+    bool until_caught_up = false;  ///< end when all that the server had written is durable
+};
+struct LogListRequest {
+    SourceName source;
+};
+struct LogGapsRequest {
+    SourceName source;
+};
+
+/// Shared by `restore plan` and `restore run`, so that a plan becomes a run by changing one word.
+struct RestoreOptions {
+    SourceName source;
+    Target target;                                             ///< latest unless said otherwise
+    std::optional<BackupId> backup;                            ///< --backup: target.kind is then immediate
+    std::string timeline;                                      ///< a lineage by name or number; empty: the newest
+    std::optional<std::filesystem::path> to;                   ///< a new data directory, database file or tree
+    std::optional<std::string> into;                           ///< an empty server instead of `to`; a run has exactly one of both
+    std::optional<std::string> into_password;                  ///< a reference (file:, env:, credential:) for `into`
+    bool delta = false;                                        ///< keep what is equal in `to`
+    bool start = false;                                        ///< start the restored server and wait for the target
+    std::string action = "promote";                            ///< pause | promote | shutdown
+    std::map<std::string, std::filesystem::path> tablespaces;  ///< name or oid -> new directory
+    bool as_production = false;                                ///< keep archiving; else a copy that does not archive
+    bool replace = false;                                      ///< what is at the destination may be replaced
+    std::optional<std::string> owner;                          ///< user that gets the files, when we are root
+    bool on_demand_wal = false;                                ///< fetch log when the engine asks instead of staging it
+    bool skip_gtid = false;                                    ///< leave out the transaction of --gtid itself and go on after it
+};
+struct RestorePlanRequest {
+    RestoreOptions options;
+};
+struct RestoreRunRequest {
+    RestoreOptions options;
+};
+
+/// archive_command: `varve wal-push --source NAME %p`.
+struct WalPushRequest {
+    SourceName source;
+    std::filesystem::path file;
+};
+/// restore_command: `varve wal-fetch --plan FILE %f "%p"`. Exactly one of `source` and `plan`.
+struct WalFetchRequest {
+    std::optional<SourceName> source;
+    std::optional<std::filesystem::path> plan;
+    std::string name;          ///< %f: a segment or history file
+    std::filesystem::path to;  ///< %p
+};
+
+struct VerifyRequest {
+    int level = 1;                        ///< 0 names, 1 hashes of objects, 2 every chunk
+    std::optional<std::uint64_t> budget;  ///< bytes to read at most
+};
+
+enum class KeyRole { archive, maintain, restore, admin };
+struct KeyListRequest {};
+struct KeyExportRequest {
+    KeyRole role = KeyRole::archive;
+    std::optional<std::filesystem::path> to;  ///< a new file, 0600; nothing: stdout
+};
+struct KeyProveRequest {
+    std::optional<std::filesystem::path> recovery_kit;  ///< nothing: where `init` wrote it
+};
+
+struct ConfigCheckRequest {};
+struct ConfigShowRequest {};
+
+struct SourceAdoptRequest {
+    SourceName source;
+};
+struct SourceRetireRequest {
+    SourceName source;
+};
+
+struct CompletionRequest {
+    std::string shell;  ///< bash | zsh | fish
+};
+struct VersionRequest {};
+
+using Request =
+    std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
+                 LogFollowRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest, WalPushRequest,
+                 WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
+                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+
+}  // namespace varve::cli
