@@ -26,19 +26,28 @@ class LogDestination {
 public:
     virtual ~LogDestination() = default;
     /// Seals (on the log pool) and stores the batch; ends when it is durable on every required copy.
-    virtual Task<> put_log(LogBatch batch) = 0;
+    virtual Task<> put_log(std::shared_ptr<const LogBatch> batch) = 0;
     virtual Task<> put_gap(Lineage lineage, Gap gap) = 0;
 };
 
 struct ShipperOptions {
-    std::chrono::microseconds interval = std::chrono::seconds{10};
-    std::uint64_t object_bytes_max = 8u << 20;
-    std::uint64_t held_bytes_max = 48u << 20;  ///< append() waits beyond this
+    std::chrono::microseconds interval = std::chrono::seconds{10};  ///< an object at most this long after its first byte
+    std::uint64_t object_bytes_max = 8U << 20;
+    std::uint64_t frame_bytes_max = 1U << 20;
+    std::uint64_t held_bytes_max = 48U << 20;  ///< append() waits beyond this
+    std::chrono::microseconds retry_pause_first = std::chrono::milliseconds{100};
     std::chrono::microseconds retry_pause_max = std::chrono::seconds{10};
 };
 
-/// One followed source. Runs inside a TaskGroup of its owner: run() must be alive for anything to be shipped.
-/// A batch that a copy refuses is tried again with back-off, in order, for as long as run() lives; nothing is dropped.
+/// One followed source. Runs inside a TaskGroup of its owner: run() must be alive for anything to be shipped. io thread.
+///
+/// Objects are stored one after the other, so that the archive never holds a later one without an earlier one: what is durable
+/// has no hole. An object that a required copy refuses is tried again, with back-off, for as long as run() lives; nothing is
+/// dropped.
+///
+/// What a driver may assume: begin_lineage() for the lineage at hand forgets bytes that are not part of an object yet, and the
+/// driver streams again from durable() on; what it sends once more of objects that are under way is recognised by its position
+/// and passed over. begin_lineage() for another lineage makes an object of what is held first.
 class LogShipper final : public LogSink {
 public:
     LogShipper(asio::any_io_executor executor, Clock& clock, LogDestination& destination, ShipperOptions options,
@@ -46,6 +55,7 @@ public:
     ~LogShipper() override;
 
     Task<> begin_lineage(Lineage lineage) override;
+    /// Fault::defect for a run of another lineage than begun, or one that leaves a hole that no gap was recorded for.
     Task<> append(LogRun run) override;
     Task<> record_gap(Gap gap) override;
     Task<> seal() override;
@@ -55,15 +65,16 @@ public:
 
     /// What the archive already has: durable() answers this until more is shipped.
     void resume_from(Lineage lineage, LogPosition durable, std::optional<Instant> last_commit);
-    /// Ships until cancelled. After a cut of the source, whole batches already taken still go out; what the source has to send
-    /// again from durable() on is dropped by begin_lineage().
+    /// Ships until cancelled.
     Task<> run();
-    /// Seals what is held and waits until all of it is durable, at most `patience`. True when it is.
+    /// Makes an object of what is held and waits until all of it is durable, at most `patience` (of real time). True when it is.
     Task<bool> drain(std::chrono::microseconds patience);
-
-    struct State;
+    /// When the oldest byte that is not durable yet was taken; nothing when nothing waits.
+    std::optional<Instant> waiting_since() const;
+    std::uint64_t held_bytes() const noexcept;
 
 private:
+    struct State;
     std::shared_ptr<State> state_;
 };
 

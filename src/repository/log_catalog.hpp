@@ -20,9 +20,11 @@ struct LogStretch {
 };
 
 struct LineageLog {
-    Lineage lineage;                    ///< from the structure of one of its objects
-    std::string stored;                 ///< its name in keys
-    std::vector<LogStretch> stretches;  ///< by position; between two of them is a gap
+    Lineage lineage;                     ///< from the structure of one of its objects
+    std::string stored;                  ///< its name in keys
+    std::vector<LogStretch> stretches;   ///< by position; between two of them is a gap
+    LogPosition newest;                  ///< the end of its newest readable object
+    std::optional<Instant> last_commit;  ///< newest commit known there, exactly
 };
 
 /// LIST, and one structure for each lineage. io thread; a value: it does not change once read.
@@ -40,9 +42,12 @@ public:
         Instant stored_at;
     };
     std::optional<Tip> tip() const;
+    /// Copies that did not answer and may have more: while there is one, absence is not positive.
+    const std::vector<RepositoryName>& unanswered() const noexcept { return unanswered_; }
 
 private:
     std::vector<LineageLog> lineages_;
+    std::vector<RepositoryName> unanswered_;
 };
 
 /// Reads along a frozen path. Keeps the opened object in hand; fetches ahead a little. Needs a key that opens content.

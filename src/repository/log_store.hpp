@@ -21,7 +21,7 @@ public:
     /// `background`: a group that outlives this, for copies that are not required.
     LogStore(Repository& repository, SourceName source, std::string driver, TaskGroup& background);
     ~LogStore() override;
-    Task<> put_log(LogBatch batch) override;
+    Task<> put_log(std::shared_ptr<const LogBatch> batch) override;
     Task<> put_gap(Lineage lineage, Gap gap) override;
     const LogStoreState& state() const noexcept;
 

@@ -1,0 +1,209 @@
+#include "pipeline/log_shipper.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <catch2/catch.hpp>
+
+#include "support/manual_clock.hpp"
+#include "support/run.hpp"
+#include "varve/error.hpp"
+
+using namespace varve;
+using namespace std::chrono_literals;
+using varve::test::ManualClock;
+
+namespace {
+
+const LineageName line{"line"};
+
+LogRun run_of(std::uint64_t from, std::size_t count, LineageName lineage = line) {
+    LogRun run;
+    run.first = {lineage, from, std::to_string(from)};
+    run.last = {lineage, from + count, std::to_string(from + count)};
+    for (std::size_t at = 0; at < count; ++at) run.bytes.push_back(static_cast<std::uint8_t>(from + at));
+    return run;
+}
+
+Lineage lineage_named(std::string name) {
+    return {.name = LineageName{std::move(name)}, .begins_at = 0, .parent = {}, .facts = {}};
+}
+
+/// Takes what it is given, unless it is told to refuse.
+class Shelf final : public LogDestination {
+public:
+    Task<> put_log(std::shared_ptr<const LogBatch> batch) override {
+        ++tries;
+        if (refusals > 0) {
+            --refusals;
+            throw Error{Fault::overloaded, "full"};
+        }
+        batches.push_back(*batch);
+        co_return;
+    }
+    Task<> put_gap(Lineage, Gap gap) override {
+        gaps.push_back(gap);
+        co_return;
+    }
+
+    int tries = 0, refusals = 0;
+    std::vector<LogBatch> batches;
+    std::vector<Gap> gaps;
+};
+
+struct Fixture {
+    asio::io_context io;
+    ManualClock clock{io.get_executor()};
+    Shelf shelf;
+    LogShipper shipper{io.get_executor(),
+                       clock,
+                       shelf,
+                       {.interval = 10s, .object_bytes_max = 100, .frame_bytes_max = 16, .held_bytes_max = 200},
+                       SourceName{"pg"}};
+    asio::cancellation_signal stop;
+    bool ended = false;
+
+    Fixture() {
+        asio::co_spawn(io, shipper.run(),
+                       asio::bind_cancellation_slot(stop.slot(), [this](std::exception_ptr) { ended = true; }));
+        settle();
+        test::run(io, shipper.begin_lineage(lineage_named("line")));
+    }
+    ~Fixture() {
+        stop.emit(asio::cancellation_type::terminal);
+        settle();
+    }
+    void settle() {
+        io.restart();
+        io.poll();
+    }
+    void append(LogRun run) {
+        test::run(io, shipper.append(std::move(run)));
+        settle();
+    }
+    void advance(std::chrono::microseconds by) {
+        clock.advance(by);
+        settle();
+    }
+};
+
+Bytes bytes_in(const std::vector<LogBatch>& batches) {
+    Bytes all;
+    for (const auto& batch : batches)
+        for (const auto& frame : batch.frames) append(all, frame);
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("log waits at most the ship interval after its first byte, and an idle source stores nothing") {
+    Fixture ship;
+    ship.append(run_of(0, 10));
+    ship.advance(9s);
+    CHECK(ship.shelf.batches.empty());
+    ship.append(run_of(10, 10));
+    ship.advance(1s);
+
+    REQUIRE(ship.shelf.batches.size() == 1);
+    CHECK(ship.shelf.batches[0].from.at == 0);
+    CHECK(ship.shelf.batches[0].to.at == 20);
+    CHECK(ship.shelf.batches[0].frame_from == std::vector<std::uint64_t>{0, 16});
+    CHECK(ship.shipper.durable()->at == 20);
+
+    ship.advance(1h);
+    CHECK(ship.shelf.tries == 1);
+}
+
+TEST_CASE("a full object goes at once") {
+    Fixture ship;
+    ship.append(run_of(0, 60));
+    ship.append(run_of(60, 60));
+
+    REQUIRE(ship.shelf.batches.size() == 1);
+    CHECK(ship.shipper.durable()->at == 120);
+}
+
+TEST_CASE("a refusing repository moves nothing, is told of, and gets every byte in order when it answers again") {
+    Fixture ship;
+    ship.shelf.refusals = 3;
+    ship.append(run_of(0, 100));
+    ship.append(run_of(100, 50));
+    CHECK_FALSE(ship.shipper.durable());
+    CHECK_THROWS_AS(ship.shipper.throw_if_blocked(), Error);
+    CHECK(ship.shipper.waiting_since());
+
+    for (int turn = 0; turn < 4; ++turn) ship.advance(10s);
+
+    CHECK_NOTHROW(ship.shipper.throw_if_blocked());
+    CHECK(ship.shipper.durable()->at == 150);
+    CHECK(bytes_in(ship.shelf.batches) == run_of(0, 150).bytes);
+    CHECK_FALSE(ship.shipper.waiting_since());
+    CHECK(ship.shipper.held_bytes() == 0);
+}
+
+TEST_CASE("after a reconnect what is sent again is neither lost nor stored twice") {
+    Fixture ship;
+    ship.shelf.refusals = 1;
+    ship.append(run_of(0, 100));   // under way, refused once
+    ship.append(run_of(100, 30));  // not an object yet: forgotten
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("line")));
+
+    ship.append(run_of(0, 120));  // the server begins again at what is durable: nothing
+    ship.append(run_of(120, 40));
+    for (int turn = 0; turn < 3; ++turn) ship.advance(10s);
+
+    CHECK(bytes_in(ship.shelf.batches) == run_of(0, 160).bytes);
+    CHECK(ship.shipper.durable()->at == 160);
+}
+
+TEST_CASE("a hole that nobody declared is a defect, and a declared one is stored before the log goes on") {
+    Fixture ship;
+    ship.append(run_of(0, 10));
+    CHECK_THROWS_AS(ship.append(run_of(20, 5)), Error);
+
+    test::run(ship.io, ship.shipper.record_gap({.from = {line, 10, "10"}, .to = {line, 20, "20"}, .reason = "lost"}));
+    ship.append(run_of(20, 5));
+    ship.advance(10s);
+
+    CHECK(ship.shelf.gaps.size() == 1);
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches[1].from.at == 20);
+}
+
+TEST_CASE("another lineage begins anywhere, after what was held of the old one") {
+    Fixture ship;
+    ship.append(run_of(0, 10));
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("branch")));
+    ship.append(run_of(5, 10, LineageName{"branch"}));
+    ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches[0].lineage.name == line);
+    CHECK(ship.shelf.batches[1].from.at == 5);
+    CHECK(ship.shipper.durable()->lineage == LineageName{"branch"});
+}
+
+TEST_CASE("drain says whether everything is durable") {
+    Fixture ship;
+    ship.append(run_of(0, 10));
+    CHECK(test::run(ship.io, ship.shipper.drain(10s)));
+    CHECK(ship.shipper.durable()->at == 10);
+
+    ship.shelf.refusals = 1000;
+    ship.append(run_of(10, 10));
+    CHECK_FALSE(test::run(ship.io, ship.shipper.drain(1ms)));
+}
+
+TEST_CASE("a moment that lies before what is stored already is not stored again") {
+    Fixture ship;
+    test::run(ship.io, ship.shipper.append(run_of(0, 100)));
+    ship.settle();
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("line")));
+    auto run = run_of(90, 30);
+    run.moments = {{.at = 95, .time = ship.clock.now()}, {.at = 110, .time = ship.clock.now() + 1s}};
+    ship.append(run);
+    ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    REQUIRE(ship.shelf.batches[1].moments.size() == 1);
+    CHECK(ship.shelf.batches[1].moments[0].at == 110);
+    CHECK(ship.shelf.batches[1].last_commit == ship.clock.now() - 10s + 1s);
+}
