@@ -26,7 +26,8 @@ namespace varve {
 
 namespace asio = boost::asio;
 
-/// The threads that take values and give values back; all state stays on the io thread.
+/// The threads that take values and give values back; all state stays on the io thread. The io context outlives the pools: join
+/// them before it ends.
 struct Pools {
     asio::thread_pool& cpu;       ///< reading, hashing, compressing, sealing of bulk data: one thread a core
     asio::thread_pool& log;       ///< the same for logs, so that a log record never waits behind a base backup

@@ -51,7 +51,8 @@ T run(Task<T> task) {
     return run(io, std::move(task));
 }
 
-/// Small pools for a test; their threads have ended when this ends.
+/// Small pools for a test; their threads have ended when this ends. Declare it behind the io_context, which must outlive it:
+/// a pool's thread is still inside the loop's post() when the loop already runs what it posted.
 struct TestPools {
     asio::thread_pool cpu_threads{2}, log_threads{1}, blocking_threads{2};
     Pools pools{cpu_threads, log_threads, blocking_threads};

@@ -60,8 +60,8 @@ Fault fault_of(asio::io_context& io, Task<> task) {
 }
 
 TEST_CASE("a value and a failure both come back from a pool") {
-    TestPools pools;
     asio::io_context io;
+    TestPools pools;
     const auto loop = std::this_thread::get_id();
 
     const auto there = run(io, on_pool(pools.blocking_threads, [] { return std::this_thread::get_id(); }));
