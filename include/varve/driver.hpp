@@ -323,6 +323,8 @@ class Driver {
 public:
     virtual ~Driver() = default;
     virtual DriverTraits traits() const noexcept = 0;
+    /// A position as the engine prints it (`0/3000060`); decimal unless the driver knows better. Any thread.
+    virtual std::string print_position(std::uint64_t at) const;
     /// Identity, version, position, and findings with remedies. Changes nothing.
     virtual Task<SourceState> inspect() = 0;
     /// One self-sufficient copy. Cancelling it, or any failure, gives back everything held on the server.

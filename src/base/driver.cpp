@@ -4,6 +4,8 @@
 
 namespace varve {
 
+std::string Driver::print_position(std::uint64_t at) const { return std::to_string(at); }
+
 Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {
     throw Error{Fault::unsupported, "this kind of source hands over no log files: " + path.string()};
     co_return LogFile{};
