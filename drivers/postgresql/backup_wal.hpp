@@ -20,7 +20,7 @@
 
 namespace varve::postgresql {
 
-/// io thread only. Ending it, at any time, gives the slot back.
+/// io thread only. The slot is given back when this object and run() have ended, however they end.
 class BackupWal {
 public:
     /// Connects and makes a temporary slot that holds the log from the server's last checkpoint on. `label` names the slot
@@ -43,8 +43,9 @@ public:
 
 private:
     struct State;
-    explicit BackupWal(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    explicit BackupWal(std::shared_ptr<State> state);
+    static Task<> run(std::shared_ptr<State> state, Lsn start);
+    std::shared_ptr<State> state_;  // shared with run(), which may end after the object when everything is stopped
 };
 
 }  // namespace varve::postgresql

@@ -104,6 +104,7 @@ public:
     /// 150020 for 15.20.
     int server_version() const noexcept { return PQserverVersion(connection_.get()); }
     int server_major() const noexcept { return server_version() / 10000; }
+    asio::any_io_executor executor() const { return executor_; }
     int backend_pid() const noexcept { return PQbackendPID(connection_.get()); }
 
 private:
@@ -116,6 +117,7 @@ private:
     Task<> drain();
     void send(const std::string& sql, const Parameters& parameters);
 
+    asio::any_io_executor executor_;
     ConnectionHandle connection_;
     std::unique_ptr<SocketWatch> watch_;
     SessionKind kind_;

@@ -54,14 +54,15 @@ Task<std::unique_ptr<Session>> Session::open(ConnectionSettings settings, Sessio
 }
 
 Session::Session(asio::any_io_executor executor, ConnectionHandle connection, SessionKind kind, Pools& pools)
-    : connection_{std::move(connection)},
-      watch_{std::make_unique<SocketWatch>(std::move(executor), PQsocket(connection_.get()))},
+    : executor_{std::move(executor)},
+      connection_{std::move(connection)},
+      watch_{std::make_unique<SocketWatch>(executor_, PQsocket(connection_.get()))},
       kind_{kind},
       pools_{pools} {
     PQsetnonblocking(connection_.get(), 1);
 }
 
-Session::~Session() { watch_.reset(); }  // before libpq closes the socket
+Session::~Session() = default;
 
 Task<Rows> Session::query(std::string sql, Parameters parameters) {
     auto results = co_await run(std::move(sql), std::move(parameters), Until::end);

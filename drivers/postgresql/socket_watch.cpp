@@ -1,6 +1,12 @@
 #include "postgresql/socket_watch.hpp"
 
+#include <fcntl.h>
+
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+
+#include "varve/error.hpp"
+#include "varve/file.hpp"
 
 namespace varve::postgresql {
 
@@ -46,10 +52,17 @@ struct SocketWatch::State {
     }
 };
 
-SocketWatch::SocketWatch(asio::any_io_executor executor, int descriptor)
-    : state_{std::make_shared<State>(executor, descriptor)} {}
+SocketWatch::SocketWatch(asio::any_io_executor executor, int descriptor) {
+    Descriptor own{::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)};
+    if (!own) throw system_error(errno, "watch a socket", {});
+    state_ = std::make_shared<State>(executor, own.get());
+    (void)own.release();
+}
 
-SocketWatch::~SocketWatch() { state_->descriptor.release(); }
+SocketWatch::~SocketWatch() {
+    boost::system::error_code ignored;  // a duplicate that cannot be closed is gone all the same
+    state_->descriptor.close(ignored);
+}
 
 Task<bool> SocketWatch::readable(std::chrono::microseconds pause) { return State::wait(state_, &State::read, pause); }
 Task<bool> SocketWatch::writable(std::chrono::microseconds pause) { return State::wait(state_, &State::write, pause); }

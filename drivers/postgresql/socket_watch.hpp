@@ -8,7 +8,8 @@
 
 namespace varve::postgresql {
 
-/// io thread only. Must end before the library closes the descriptor.
+/// Watches a duplicate of the descriptor: the library may close its own at any time, and the number may then be another file's.
+/// The socket is really closed when both are. io thread only.
 class SocketWatch {
 public:
     SocketWatch(asio::any_io_executor executor, int descriptor);
