@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/did_you_mean.hpp"
 #include "cli/command_tree.hpp"
-#include "cli/did_you_mean.hpp"
 #include "cli/options.hpp"
 
 namespace varve::cli {
