@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "postgresql/connection.hpp"
 #include "postgresql/lineage.hpp"
@@ -52,7 +53,6 @@ private:
 struct FollowStart {
     Lineage lineage;
     Lsn at = 0;
-    friend bool operator==(const FollowStart&, const FollowStart&) = default;
 };
 
 /// The lineages that led to `server`'s, oldest first, and its own at the end.
