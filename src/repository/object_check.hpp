@@ -1,0 +1,26 @@
+/// One object, looked at as closely as a verification asks. For the files of this folder.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "repository/repository.hpp"
+
+namespace varve {
+
+/// What is needed to look into the objects of one source. Shared, unchanging; any thread.
+struct ObjectLens {
+    RepositoryId repository{};
+    OpeningKeys keys;
+    std::vector<TrustedSigner> hosts;       ///< who may sign manifests and logs
+    std::vector<TrustedSigner> statements;  ///< who may sign notes and evidence
+    std::optional<Secret> id_key;           ///< nothing: chunk ids are not recomputed
+};
+
+/// The lens for one source. Fault::denied when no key that opens content is held.
+Task<ObjectLens> make_lens(Repository& repository, SourceName source);
+
+/// Fault::corrupt, with what is wrong, unless the bytes are a good object under this key: name, records, ids, signature.
+void look_into(const ObjectKey& key, ByteView bytes, const ObjectLens& lens);
+
+}  // namespace varve
