@@ -152,8 +152,11 @@ ConfigResult read_config(const std::vector<ConfigText>& texts, const KnownKinds&
 std::filesystem::path config_file(const std::optional<std::filesystem::path>& given);
 /// Reads `file` and `conf.d/*.toml` beside it, by name. A file that cannot be read is a problem among the others.
 ConfigResult check_config(const std::filesystem::path& file, const KnownKinds& known);
-/// The same, for those who need a good one: Fault::invalid (exit 2, code `bad_configuration`) lists every problem.
+/// The same, for those who need a good one: Fault::invalid (exit 2, code `configuration`) lists every problem.
 Config load_config(const std::filesystem::path& file, const KnownKinds& known);
+
+/// What the files set and this version checks but does not act on yet: to be said where somebody reads it, never hidden.
+std::vector<ConfigProblem> without_effect(const Config& config);
 
 /// Every effective value and where it came from, as TOML with comments.
 std::string show_config(const Config& config);

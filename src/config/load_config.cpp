@@ -71,7 +71,7 @@ Config load_config(const std::filesystem::path& file, const KnownKinds& known) {
         if (problems.size() > 1 && !problem.remedy.empty()) sentence += " (" + problem.remedy + ")";
     }
     Error error{Fault::invalid, std::move(sentence)};
-    error.code("bad_configuration", 2);
+    error.code("configuration", 2);
     if (problems.size() == 1 && !problems.front().remedy.empty()) error.hint(problems.front().remedy);
     throw error;
 }

@@ -335,6 +335,20 @@ TEST_CASE("what is in effect is shown with where it came from, and can be read a
     CHECK(again.config.zone.name == "Europe/Paris");
 }
 
+TEST_CASE("what is set and not acted on yet is said, with its line; defaults are not") {
+    CHECK(without_effect(read(local).config).empty());
+
+    std::string told;
+    for (const auto& notice : without_effect(read(example).config)) told += notice.place + ": " + notice.what + "\n";
+    CHECK(told ==
+          "varve.toml:27: `checks` has no effect in this version\n"
+          "varve.toml:32: `hooks.before` has no effect in this version\n"
+          "varve.toml:32: `hooks.timeout` has no effect in this version\n"
+          "varve.toml:45: `upload_rate` has no effect in this version\n"
+          "varve.toml:49: `format` has no effect in this version\n"
+          "varve.toml:63: `[[notify]]` has no effect in this version\n");
+}
+
 TEST_CASE("a source that is not configured is refused with the nearest name") {
     const auto config = read(example).config;
     CHECK(config.find_source(SourceName{"pg/main"}) != nullptr);
@@ -369,7 +383,7 @@ TEST_CASE("the main file and its conf.d are read from disk, and all problems sta
         FAIL("loaded");
     } catch (const Error& error) {
         CHECK(error.exit_code() == 2);
-        CHECK(error.code_word() == "bad_configuration");
+        CHECK(error.code_word() == "configuration");
         CHECK(error.sentence().find("2 problems in the configuration\n") == 0);
         CHECK(error.sentence().find("zz.toml:2: unknown key `y`") != std::string::npos);
     }
