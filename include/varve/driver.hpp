@@ -109,11 +109,15 @@ public:
     virtual ~BlockCheck() = default;
     /// `bytes` begin at `offset` of the file; regions come in any order, each aligned to 4 MiB.
     virtual void look(std::uint64_t offset, ByteView bytes) = 0;
+    /// Asked once, when all content was looked at. False: the entry stays out of the backup, and the caller may take it again
+    /// (the file changed while it was read).
+    virtual bool accept() { return true; }
 };
 
 struct FileRead {
     std::uint64_t bytes = 0;  ///< read: at most the entry's size; fewer when the file shrank
     bool reused_all = false;  ///< no new chunk was stored
+    bool kept = true;         ///< false: the check did not accept it
 };
 
 /// Content that is pushed: tar members, dumps, WAL. One writer is used by one task at a time.

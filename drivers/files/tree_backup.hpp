@@ -1,0 +1,56 @@
+/// One backup of the configured trees: walks them, gives every entry to the sink, and keeps what could not be read as findings.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "files/tree_reader.hpp"
+#include "files/tree_settings.hpp"
+#include "varve/async.hpp"
+#include "varve/driver.hpp"
+
+namespace varve::files {
+
+/// For one run. io thread; looking and opening is done on the blocking pool.
+class TreeBackup {
+public:
+    TreeBackup(const TreeSettings& settings, Pools& pools, BackupSink& sink, bool read_everything,
+               asio::any_io_executor executor);
+
+    /// Ends when every entry was taken. Fault::missing when none of the paths could be opened. Errors of the sink are thrown.
+    Task<std::vector<Finding>> run();
+
+private:
+    using FolderPtr = std::shared_ptr<const Folder>;
+    struct Opened;
+    class StillCheck;
+
+    Task<> take_paths(TaskGroup& group);
+    Task<bool> take_path(TaskGroup& group, std::filesystem::path path);
+    Task<> take_single_file(TaskGroup& group, std::filesystem::path path);
+    Task<> walk(TaskGroup& group, FolderPtr folder);
+    Task<> take(TaskGroup& group, FolderPtr folder, Seen seen);
+    Task<> enter(TaskGroup& group, FolderPtr folder, Seen seen);
+    Task<> take_linked_file(FolderPtr folder, Seen seen);
+    /// False when it could not be read, or was gone.
+    Task<bool> take_file(FolderPtr folder, std::string name, Entry entry);
+    Task<> take_file_with(Budget::Share share, FolderPtr folder, std::string name, Entry entry);
+    Task<bool> was_changed(std::shared_ptr<const LocalFile> file);
+    void note_unreadable(const Error& error);
+    void note_foreign_database(const Folder& folder, const std::vector<std::string>& names);
+
+    const TreeSettings& settings_;
+    Pools& pools_;
+    BackupSink& sink_;
+    bool read_everything_;
+    TreeReader reader_;
+    Budget open_files_;
+    std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files with several names: where the first one lies in the list
+    std::uint64_t devices_left_out_ = 0;
+    std::vector<Finding> findings_;
+};
+
+}  // namespace varve::files
