@@ -1,0 +1,72 @@
+/// What the commands about the log answer, PostgreSQL's two included. docs/interface.md, "JSON".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/results_status.hpp"
+#include "varve/clock.hpp"
+#include "varve/driver.hpp"
+#include "varve/error.hpp"
+#include "varve/names.hpp"
+
+namespace varve::cli {
+
+struct StretchRow {
+    std::string from, to;
+    std::optional<Instant> last_commit;
+    Instant stored_at;
+    std::uint64_t objects = 0, bytes_stored = 0;
+};
+struct LineageRow {
+    LineageName name;
+    std::string parent;  ///< "0/5000060 of …"; empty: none
+    std::vector<StretchRow> stretches;
+};
+struct LogListResult {
+    SourceName source;
+    std::vector<LineageRow> lineages;
+};
+struct LogGapsResult {
+    SourceName source;
+    std::vector<GapRow> gaps;
+};
+struct LogFollowResult {
+    SourceName source;
+    LineageName lineage;
+    std::string position;    ///< durable on every required copy; empty: nothing yet
+    bool caught_up = false;  ///< all that the server had written is durable
+    unsigned gaps = 0;       ///< recorded meanwhile
+};
+
+struct WalPushResult {
+    SourceName source;
+    std::string file;
+    std::string outcome;  ///< already_archived | stored | forked | not_needed
+    LineageName lineage;
+};
+struct WalFetchResult {
+    std::string name;
+    bool found = false;
+};
+nlohmann::json to_json(const LogListResult& result);
+nlohmann::json to_json(const LogGapsResult& result);
+nlohmann::json to_json(const LogFollowResult& result);
+nlohmann::json to_json(const WalPushResult& result);
+nlohmann::json to_json(const WalFetchResult& result);
+void from_json(const nlohmann::json& json, LogFollowResult& result);
+void from_json(const nlohmann::json& json, WalPushResult& result);
+std::string to_text(const LogListResult& result);
+std::string to_text(const LogGapsResult& result);
+std::string to_text(const LogFollowResult& result);
+std::string to_text(const WalPushResult& result);
+std::string to_text(const WalFetchResult& result);
+/// When the archive positively has no such file: exit 1.
+std::optional<Error> shortfall_of(const WalFetchResult& result);
+
+}  // namespace varve::cli

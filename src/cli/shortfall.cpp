@@ -1,0 +1,80 @@
+// Results that were reached and still are less than was asked for: each with its code word and exit code.
+#include "cli/format_text.hpp"
+#include "cli/results.hpp"
+#include "cli/text_findings.hpp"
+
+namespace varve::cli {
+
+std::optional<Error> shortfall_of(const StatusResult& result) {
+    for (const auto& source : result.sources) {
+        if (source.state != State::failed) continue;
+        auto error = Error{Fault::refused, source.name.text() + " is not archived as it should be: " + source.reason};
+        if (!source.next_actions.empty()) error.hint(source.next_actions.front());
+        return std::move(error).with("source", source.name.text()).code("source_failed", 20);
+    }
+    return {};
+}
+
+std::optional<Error> shortfall_of(const BackupRunResult& result) {
+    for (const auto& made : result.backups) {
+        if (!made.partial) continue;
+        const auto* worst = first_error(made.findings);
+        auto error = Error{Fault::corrupt, "backup " + made.id.text() + " of " + made.source.text() + " is partial" +
+                                               (worst == nullptr ? "" : ": " + worst->what)};
+        if (worst != nullptr && !worst->remedy.empty()) error.hint(worst->remedy);
+        return std::move(error).with("backup", made.id.text()).code("partial", 3);
+    }
+    for (const auto& made : result.backups) {
+        if (made.left_out.empty()) continue;
+        return Error{Fault::unreachable,
+                     "backup " + made.id.text() + " of " + made.source.text() + " is not in " + joined(texts_of(made.left_out))}
+            .hint("Ask for what is wrong with: varve check.")
+            .with("backup", made.id.text())
+            .code("fewer_copies", 4);
+    }
+    return {};
+}
+
+namespace {
+
+Error check_error(const std::string& who, const std::vector<Finding>& findings) {
+    const auto* worst = first_error(findings);
+    auto error = Error{Fault::invalid, who + " did not pass" + (worst == nullptr ? "" : ": " + worst->what)};
+    if (worst != nullptr && !worst->remedy.empty()) error.hint(worst->remedy);
+    return std::move(error).code("check_failed", 1);
+}
+
+}  // namespace
+
+std::optional<Error> shortfall_of(const CheckResult& result) {
+    for (const auto& row : result.repositories)
+        if (!row.ok) return check_error("repository " + row.name.text(), row.findings);
+    for (const auto& row : result.sources)
+        if (!row.ok) return check_error(row.name.text(), row.findings);
+    return {};
+}
+
+std::optional<Error> shortfall_of(const VerifyResult& result) {
+    if (result.damaged.empty()) return {};
+    const auto& first = result.damaged.front();
+    return Error{Fault::corrupt, count_text(result.damaged.size(), "object") + " damaged, the first is " + first.key}
+        .hint("Another copy of the repository may hold it whole; make a new backup of the sources that need it.")
+        .with("key", first.key)
+        .code("verification_failed", 21);
+}
+
+std::optional<Error> shortfall_of(const WalFetchResult& result) {
+    if (result.found) return {};
+    return Error{Fault::missing, result.name + " is not in the archive"}.with("name", result.name).code("not_archived", 1);
+}
+
+std::optional<Error> shortfall_of(const ConfigCheckResult& result) {
+    if (result.problems.empty()) return {};
+    const auto& first = result.problems.front();
+    auto error = Error{Fault::invalid, count_text(result.problems.size(), "problem") + " in the configuration, the first at " +
+                                           first.place + ": " + first.what};
+    if (!first.remedy.empty()) error.hint(first.remedy);
+    return std::move(error).with("place", first.place).code("configuration", 2);
+}
+
+}  // namespace varve::cli
