@@ -1,6 +1,7 @@
 /// A backup's content on its way in: chunk, find, compress, seal, pack, and the list of what was taken.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,33 +14,42 @@
 
 namespace varve {
 
-class FileListReader;
-
 struct IngestOptions {
     int level = 3;                               ///< zstd level
     std::uint32_t page_chunk_bytes = 64u << 10;  ///< 64, 128 or 256 KiB
-    std::uint64_t memory_max = 192u << 20;       ///< buffers and packs together
-    std::filesystem::path scratch;               ///< folder for the list's spill file
-    bool read_everything = false;
+    /// Buffers and packs together. Each EntryWriter that is open adds up to 4 MiB.
+    std::uint64_t memory_max = 192u << 20;
+    unsigned workers = 0;           ///< threads of the cpu pool; 0: as many as the machine has
+    std::filesystem::path scratch;  ///< folder for the list's spill file and the new list
+    bool read_everything = false;   ///< carry nothing over
+    std::size_t pack_bytes_max = varve::pack_bytes_max;
+    std::uint64_t list_entries_bytes_max = 4u << 20;  ///< chunk entries of the list beyond this get an index of their own
 };
 
 struct IngestTotals {
-    std::uint64_t files = 0, bytes_source = 0, bytes_read = 0, bytes_stored = 0, chunks_new = 0, chunks_reused = 0;
+    std::uint64_t files = 0;         ///< entries of any kind
+    std::uint64_t bytes_source = 0;  ///< content of all entries
+    std::uint64_t bytes_read = 0;    ///< of it, not carried over
+    std::uint64_t bytes_stored = 0;  ///< packs that were put
+    std::uint64_t chunks_new = 0, chunks_reused = 0;
 };
 
 struct IngestResult {
     std::vector<StoredPack> packs;  ///< all that the list and the files need, new and re-used
     std::vector<StoredPack> new_packs;
     std::vector<ChunkIndex::Addition> additions;  ///< into new_packs
-    format::ManifestContent list;                 ///< list_chunks, list_lengths, list_levels, list_bytes filled in
+    format::ManifestContent list;                 ///< id_key, list_chunks, list_lengths, list_levels, list_bytes filled in
     IngestTotals totals;
-    std::filesystem::path list_file;  ///< the whole list, length-delimited, located: next time's previous list
+    /// The whole list, length-delimited, with its chunk entries: next time's previous list. In the scratch folder; the caller's
+    /// from now on, to be moved or removed.
+    std::filesystem::path list_file;
 };
 
-/// One backup. io thread; work is done on the cpu pool. Dropping it before finish() leaves only packs nobody refers to.
+/// One backup. io thread; work is done on the cpu pool. As a sink it is used inside run() only.
 class Ingest final : public BackupSink {
 public:
-    /// `previous_list`: the file kept from the last backup, empty when carrying over is not allowed.
+    /// `previous_list`: the file kept from the last backup, empty when carrying over is not allowed. `index` and `destination`
+    /// outlive run().
     Ingest(Pools& pools, PackDestination& destination, const ChunkIndex& index, SealingContext sealing, SourceKeys keys,
            IngestOptions options, std::unique_ptr<PreviousBackup> previous, std::filesystem::path previous_list);
     ~Ingest() override;
@@ -51,8 +61,10 @@ public:
     Task<> add(Entry entry, Bytes content) override;
     Task<std::unique_ptr<EntryWriter>> open(Entry entry, ChunkProfile profile) override;
 
-    /// Closes the open packs, writes the list, waits until every pack was taken. Once, when the driver is done.
-    Task<IngestResult> finish();
+    /// Lets `fill` give this sink what it has (`driver.back_up(request, sink)`), then closes the open packs, writes the list and
+    /// waits until every pack was taken. A pack that is refused stops `fill`. Everything started has ended when this returns or
+    /// throws; after a failure only packs that nobody refers to are left. Once.
+    Task<IngestResult> run(std::function<Task<>(BackupSink&)> fill);
     /// At any time: for progress.
     IngestTotals totals() const noexcept;
 

@@ -1,7 +1,7 @@
 /// A backup's content on its way out: pack, open, decompress, check the id, write in place.
 #pragma once
 
-#include <functional>
+#include <filesystem>
 #include <memory>
 
 #include "format/format.hpp"
@@ -22,10 +22,12 @@ struct RecallPlan {
     std::vector<StoredPack> packs;  ///< from the manifest
     format::ManifestContent content;
     BackupFacts facts;
-    std::uint64_t memory_max = 192u << 20;
+    std::uint64_t memory_max = 192u << 20;  ///< packs under way together
+    std::filesystem::path scratch;          ///< folder for the list while it is used; empty: the system's temporary one
 };
 
-/// io thread; work is done on the cpu pool. The file list is read once and kept in a compact form.
+/// io thread; work is done on the cpu pool. The file list is read once, when it is first needed, into a file without a name.
+/// What is damaged is Fault::corrupt and names the pack and the files it harms; everything else can still be restored.
 class Recall final : public RestoreSource {
 public:
     Recall(Pools& pools, PackOrigin& origin, RecallPlan plan);
@@ -33,15 +35,19 @@ public:
 
     const BackupFacts& facts() const override;
     Task<> each(EntryVisitor& visitor) override;
+    /// After damage the rest of `files` is written all the same before it is thrown, and files that were created and cannot be
+    /// filled are removed again.
     Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode mode) override;
     std::unique_ptr<ByteSource> open(const Entry& entry) override;
 
-    /// Every chunk of every pack the backup lists, checked against its id: verification level 2. Gives what is damaged.
+    /// Every chunk of every pack the backup lists, checked against its id, and every chunk that the file list names looked up:
+    /// verification level 2. Gives a sentence for each thing that is damaged or missing; a store that does not answer is thrown.
     Task<std::vector<std::string>> check_all();
     RecallProgress progress() const noexcept;
 
-private:
     struct State;
+
+private:
     std::shared_ptr<State> state_;
 };
 

@@ -1,0 +1,34 @@
+/// The file list kept from the last backup: what an unchanged file is carried over from.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "pipeline/content_stream.hpp"
+#include "pipeline/mapped_file.hpp"
+#include "varve/clock.hpp"
+#include "varve/driver.hpp"
+
+namespace varve {
+
+/// A mapped file and 16 bytes an entry. Unchanging; any thread.
+class PreviousList {
+public:
+    /// Without entries when `path` is not there; a damaged file is reported and treated the same. Blocks.
+    static PreviousList open(const std::filesystem::path& path);
+
+    /// The content that `entry` had, when device, inode, size, mtime and ctime are the same, both times lie at least two seconds
+    /// before `began`, and every pack it needs may be used again by `index`. Nothing: read the file.
+    std::optional<Content> find(const Entry& entry, Instant began, const ChunkIndex& index) const;
+
+private:
+    struct Place {
+        std::uint64_t path_hash = 0;
+        std::uint64_t offset = 0;
+    };
+    MappedFile file_;
+    std::vector<Place> places_;  ///< by path_hash
+};
+
+}  // namespace varve
