@@ -4,6 +4,8 @@
 
 namespace varve {
 
+void LogSink::known_through(std::uint64_t, Instant) {}
+
 std::string Driver::print_position(std::uint64_t at) const { return std::to_string(at); }
 
 Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {

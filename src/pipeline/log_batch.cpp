@@ -26,6 +26,7 @@ void add_run(LogBatch& batch, LogRun run, std::uint64_t frame_bytes_max) {
     for (const auto& moment : run.moments) batch.last_commit = std::max(batch.last_commit.value_or(moment.time), moment.time);
     std::ranges::move(run.moments, std::back_inserter(batch.moments));
     if (run.last_whole != 0) batch.last_whole = run.last_whole;
+    batch.known_through.reset();  // there was more
     batch.to = std::move(run.last);
 }
 

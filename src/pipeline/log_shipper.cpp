@@ -39,6 +39,7 @@ struct LogShipper::State {
     std::deque<Held> sealed;            ///< in order; the first one is being stored
     std::optional<LogPosition> durable;
     std::optional<Instant> last_commit;
+    std::optional<Instant> durable_through;
     std::optional<Error> blocked;
     std::uint64_t held_bytes = 0;
 
@@ -99,6 +100,7 @@ Task<> LogShipper::State::put_in_order() {
         if (blocked) log(LogLevel::info, source.text(), "the log is being stored again");
         blocked.reset();
         durable = sealed.front().batch->to;
+        if (const auto known = sealed.front().batch->known_through) durable_through = known;
         held_bytes -= bytes_of(*sealed.front().batch);
         sealed.pop_front();
         changed.notify();
@@ -180,6 +182,19 @@ Task<> LogShipper::seal() {
     state_->seal();
     co_return;
 }
+
+void LogShipper::known_through(std::uint64_t at, Instant time) {
+    auto& state = *state_;
+    auto* newest = state.open ? &*state.open : state.sealed.empty() ? nullptr : &state.sealed.back();
+    if (newest != nullptr) {
+        // An object under way is being read by the log pool: only one that still grows may be told.
+        if (state.open && newest->batch->to.at == at) newest->batch->known_through = time;
+    } else if (state.durable && state.durable->at == at && state.durable->lineage == state.lineage.name) {
+        state.durable_through = time;
+    }
+}
+
+std::optional<Instant> LogShipper::durable_through() const { return state_->durable_through; }
 
 std::optional<LogPosition> LogShipper::durable() const { return state_->durable; }
 

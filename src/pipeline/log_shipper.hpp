@@ -18,7 +18,8 @@ struct LogBatch {
     std::vector<std::uint64_t> frame_from;
     std::vector<Moment> moments;
     std::uint64_t last_whole = 0;
-    std::optional<Instant> last_commit;  ///< newest known in the lineage up to `to`
+    std::optional<Instant> last_commit;    ///< newest known in the lineage up to `to`
+    std::optional<Instant> known_through;  ///< every commit up to then, by the source's clock, lies before `to`
 };
 
 /// Where log objects go. The repository implements it.
@@ -59,6 +60,7 @@ public:
     Task<> append(LogRun run) override;
     Task<> record_gap(Gap gap) override;
     Task<> seal() override;
+    void known_through(std::uint64_t at, Instant time) override;
     std::optional<LogPosition> durable() const override;
     Task<> durable_after(std::optional<LogPosition> position) override;
     void throw_if_blocked() const override;
@@ -69,6 +71,8 @@ public:
     Task<> run();
     /// Makes an object of what is held and waits until all of it is durable, at most `patience` (of real time). True when it is.
     Task<bool> drain(std::chrono::microseconds patience);
+    /// Every commit up to then, by the source's clock, is durable on every required copy.
+    std::optional<Instant> durable_through() const;
     /// When the oldest byte that is not durable yet was taken; nothing when nothing waits.
     std::optional<Instant> waiting_since() const;
     std::uint64_t held_bytes() const noexcept;
