@@ -20,11 +20,12 @@ struct LogStretch {
 };
 
 struct LineageLog {
-    Lineage lineage;                     ///< from the structure of one of its objects
-    std::string stored;                  ///< its name in keys
-    std::vector<LogStretch> stretches;   ///< by position; between two of them is a gap
-    LogPosition newest;                  ///< the end of its newest readable object
-    std::optional<Instant> last_commit;  ///< newest commit known there, exactly
+    Lineage lineage;                       ///< from the structure of one of its objects
+    std::string stored;                    ///< its name in keys
+    std::vector<LogStretch> stretches;     ///< by position; between two of them is a gap
+    LogPosition newest;                    ///< the end of its newest readable object
+    std::optional<Instant> last_commit;    ///< newest commit known there, exactly
+    std::optional<Instant> known_through;  ///< every commit up to then, by the source's clock, lies before `newest`
 };
 
 /// LIST, and one structure for each lineage. io thread; a value: it does not change once read.

@@ -1,0 +1,91 @@
+#include "repository/log_catalog.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+#include "varve/error.hpp"
+#include "varve/log.hpp"
+
+namespace varve {
+
+namespace {
+
+/// Objects in order of `from` become stretches: one that begins at or before the end so far goes on with it.
+std::vector<LogStretch> stretches_of(std::vector<LogName> objects) {
+    std::ranges::sort(objects, [](const LogName& a, const LogName& b) {
+        return std::tie(a.from, a.to, a.key) < std::tie(b.from, b.to, b.key);
+    });
+    std::vector<LogStretch> stretches;
+    for (auto& object : objects) {
+        if (stretches.empty() || object.from > stretches.back().to)
+            stretches.push_back({.from = object.from,
+                                 .to = object.from,
+                                 .last_commit = object.last_commit,
+                                 .stored_at = object.stored_at,
+                                 .objects = {}});
+        auto& stretch = stretches.back();
+        stretch.to = std::max(stretch.to, object.to);
+        stretch.last_commit = std::max(stretch.last_commit, object.last_commit);
+        stretch.stored_at = std::max(stretch.stored_at, object.stored_at);
+        stretch.objects.push_back(std::move(object));
+    }
+    return stretches;
+}
+
+/// The structure of the newest object that can be read: a damaged one hides neither the lineage nor the others.
+Task<format::LogStructure> readable_structure(Repository& repository, SourceName source, std::vector<LogName> objects) {
+    std::optional<Error> last;
+    for (const auto& object : objects | std::views::reverse) {
+        try {
+            co_return (co_await repository.log_object(source, object, Repository::LogPart::structure)).structure;
+        } catch (const Error& error) {
+            if (error.fault() != Fault::corrupt) throw;
+            log_failure(LogLevel::error, source.text(), error);
+            last = error;
+        }
+    }
+    throw *last;
+}
+
+}  // namespace
+
+Task<LogCatalog> LogCatalog::read(Repository& repository, SourceName source) {
+    auto listing = co_await repository.list_logs(source, Copies::Answers::any);
+    std::map<std::string, std::vector<LogName>> by_lineage;
+    for (auto& object : listing.logs) by_lineage[object.lineage].push_back(std::move(object));
+    LogCatalog catalog;
+    catalog.unanswered_ = std::move(listing.unanswered);
+    for (auto& [stored, objects] : by_lineage) {
+        LineageLog lineage;
+        lineage.stored = stored;
+        const auto structure = co_await readable_structure(repository, source, objects);
+        lineage.lineage = from_format(structure.lineage());
+        lineage.newest = {.lineage = lineage.lineage.name, .at = structure.to(), .text = structure.to_text()};
+        if (structure.last_commit() != 0) lineage.last_commit = from_format(structure.last_commit());
+        if (structure.known_through() != 0) lineage.known_through = from_format(structure.known_through());
+        lineage.stretches = stretches_of(std::move(objects));
+        catalog.lineages_.push_back(std::move(lineage));
+    }
+    co_return catalog;
+}
+
+const LineageLog* LogCatalog::find(const LineageName& name) const noexcept {
+    const auto found = std::ranges::find_if(lineages_, [&](const LineageLog& log) { return log.lineage.name == name; });
+    return found == lineages_.end() ? nullptr : &*found;
+}
+
+std::optional<LogCatalog::Tip> LogCatalog::tip() const {
+    const LineageLog* newest = nullptr;
+    for (const auto& log : lineages_)
+        // A fork holds bytes that contradict the server's stream: nobody follows on from it.
+        if (!log.lineage.facts.contains("forked_from") &&
+            (newest == nullptr || log.stretches.back().stored_at > newest->stretches.back().stored_at))
+            newest = &log;
+    if (newest == nullptr) return std::nullopt;
+    return Tip{.lineage = newest->lineage,
+               .position = newest->newest,
+               .last_commit = newest->last_commit,
+               .stored_at = newest->stretches.back().stored_at};
+}
+
+}  // namespace varve

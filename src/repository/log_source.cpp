@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <deque>
+#include <ranges>
+
+#include "repository/log_catalog.hpp"
+#include "repository/log_object.hpp"
+#include "varve/error.hpp"
+
+namespace varve {
+
+namespace {
+
+/// Objects that cover [from, to) of one lineage, in the order they are read, or where the first hole is.
+struct Cover {
+    std::vector<LogName> objects;
+    std::optional<std::uint64_t> hole;
+};
+
+Cover cover(const LineageLog& log, std::uint64_t from, std::uint64_t to) {
+    Cover found;
+    std::uint64_t have = from;
+    for (const auto& stretch : log.stretches) {
+        if (stretch.to <= from || stretch.from > have) continue;
+        for (const auto& object : stretch.objects)
+            if (object.to > from && object.from < to) found.objects.push_back(object);
+        have = std::max(have, stretch.to);
+        if (have >= to) return found;
+    }
+    found.hole = have;
+    return found;
+}
+
+/// A log object's bytes, end to end.
+struct Extent {
+    std::uint64_t from = 0, to = 0;
+    Bytes bytes;
+};
+
+/// What every reader of one source shares. It outlives them.
+struct Shelf {
+    Repository& repository;
+    SourceName source;
+    LogCatalog catalog;
+
+    const LineageLog& lineage(const LineageName& name) const {
+        if (const auto* found = catalog.find(name)) return *found;
+        throw absent("the archive has no log of " + name.text());
+    }
+
+    /// Fault::missing where a byte is positively absent, Fault::unreachable while a copy that may have it does not answer.
+    std::vector<LogName> covering(const LineageName& name, std::uint64_t from, std::uint64_t to) const {
+        if (from >= to) return {};
+        auto found = cover(lineage(name), from, to);
+        if (found.hole)
+            throw absent("the archive has no log of " + name.text() + " from position " + std::to_string(*found.hole) + " on");
+        return std::move(found.objects);
+    }
+
+    Error absent(const std::string& what) const {
+        if (catalog.unanswered().empty()) return Error{Fault::missing, what};
+        return Error{Fault::unreachable,
+                     what + ", but " + catalog.unanswered().front().text() + " did not answer and may have it"};
+    }
+
+    Task<Extent> read(LogName name) const {
+        auto object = co_await repository.log_object(source, name, Repository::LogPart::content);
+        Extent extent{.from = object.structure.from(), .to = object.structure.to(), .bytes = {}};
+        for (const auto& frame : object.frames) append(extent.bytes, frame);
+        co_return extent;
+    }
+};
+
+/// Reads object after object. Where two overlap, their bytes must be equal: otherwise the lineage has forked.
+class LogReader final : public ByteSource {
+public:
+    LogReader(std::shared_ptr<const Shelf> shelf, std::vector<LogName> objects, std::uint64_t from, std::uint64_t to)
+        : shelf_{std::move(shelf)}, objects_{objects.begin(), objects.end()}, next_{from}, to_{to} {}
+
+    Task<Bytes> read() override {
+        while (next_ < to_ && !objects_.empty()) {
+            const auto name = objects_.front();
+            objects_.pop_front();
+            auto object = co_await shelf_->read(name);
+            require_same_overlap(object, name);
+            auto block = part_after_next(object);
+            if (object.to > held_.to) {
+                held_ = std::move(object);
+                held_name_ = name;
+            }
+            if (!block.empty()) co_return block;
+        }
+        co_return Bytes{};
+    }
+
+private:
+    Bytes part_after_next(const Extent& object) {
+        const auto end = std::min(object.to, to_);
+        if (end <= next_ || object.from > next_) return {};
+        const auto begin = object.bytes.begin() + static_cast<std::ptrdiff_t>(next_ - object.from);
+        Bytes block(begin, begin + static_cast<std::ptrdiff_t>(end - next_));
+        next_ = end;
+        return block;
+    }
+
+    void require_same_overlap(const Extent& object, const LogName& name) const {
+        const auto from = std::max(object.from, held_.from);
+        const auto to = std::min(object.to, held_.to);
+        if (from >= to) return;
+        const auto ours = ByteView{held_.bytes}.subspan(from - held_.from, to - from);
+        const auto theirs = ByteView{object.bytes}.subspan(from - object.from, to - from);
+        if (std::ranges::equal(ours, theirs)) return;
+        throw Error{Fault::conflict, "the log has forked: " + held_name_.key.text() + " and " + name.key.text() +
+                                         " hold other bytes for one position"}
+            .code("log_forked", 1)
+            .hint("Two servers wrote under one name. Restore to a point before the fork, or along the timeline that you trust.");
+    }
+
+    std::shared_ptr<const Shelf> shelf_;
+    std::deque<LogName> objects_;
+    std::uint64_t next_, to_;
+    Extent held_;
+    LogName held_name_;
+};
+
+class ArchivedLogSource final : public LogSource {
+public:
+    ArchivedLogSource(Repository& repository, SourceName source, LogCatalog catalog, LineagePath path)
+        : shelf_{std::make_shared<const Shelf>(repository, std::move(source), std::move(catalog))}, path_{std::move(path)} {
+        for (const auto& log : shelf_->catalog.lineages()) lineages_.push_back(log.lineage);
+    }
+
+    const LineagePath& path() const override { return path_; }
+    const std::vector<Lineage>& lineages() const override { return lineages_; }
+
+    std::unique_ptr<ByteSource> read(LineageName lineage, std::uint64_t from, std::uint64_t to) override {
+        return std::make_unique<LogReader>(shelf_, shelf_->covering(lineage, from, to), from, to);
+    }
+
+    Task<std::vector<Moment>> moments(LineageName lineage, std::uint64_t from, std::uint64_t to) override {
+        std::vector<Moment> found;
+        std::uint64_t seen = from;
+        for (const auto& name : shelf_->covering(lineage, from, to)) {
+            const auto object = co_await shelf_->repository.log_object(shelf_->source, name, Repository::LogPart::structure);
+            for (const auto& moment : moments_of(object.structure)) {
+                if (moment.at <= seen || moment.at > to) continue;
+                found.push_back(moment);
+                seen = moment.at;
+            }
+        }
+        co_return found;
+    }
+
+    Task<std::uint64_t> last_whole() override {
+        if (path_.empty()) co_return 0;
+        const auto& stretch = path_.back();
+        const auto objects = shelf_->covering(stretch.lineage.name, stretch.from, stretch.to);
+        for (const auto& name : objects | std::views::reverse) {
+            if (name.to > stretch.to) continue;  // ends beyond the frozen tip
+            const auto object = co_await shelf_->repository.log_object(shelf_->source, name, Repository::LogPart::structure);
+            if (object.structure.last_whole() != 0) co_return object.structure.last_whole();
+        }
+        co_return 0;
+    }
+
+private:
+    std::shared_ptr<const Shelf> shelf_;
+    LineagePath path_;
+    std::vector<Lineage> lineages_;
+};
+
+}  // namespace
+
+std::unique_ptr<LogSource> make_log_source(Repository& repository, SourceName source, LogCatalog catalog, LineagePath path) {
+    return std::make_unique<ArchivedLogSource>(repository, std::move(source), std::move(catalog), std::move(path));
+}
+
+}  // namespace varve
