@@ -1,0 +1,92 @@
+#include "jobs/check_job.hpp"
+
+#include "jobs/backup_job.hpp"
+#include "varve/error.hpp"
+
+namespace varve {
+
+namespace {
+
+constexpr std::chrono::minutes skew_max{5};
+
+Finding finding_of(const Error& error) {
+    return {.level = Finding::Level::error, .what = error.sentence(), .remedy = error.remedy()};
+}
+
+Task<RepositoryCheck> check_copy(JobContext& context, const Copy& copy) {
+    RepositoryCheck check{.name = copy.name, .required = copy.required, .findings = {}};
+    try {
+        const auto theirs = co_await copy.store->now();
+        check.clock_skew = theirs - context.clock.now();
+        if (std::chrono::abs(check.clock_skew) > skew_max)
+            check.findings.push_back({.level = Finding::Level::error,
+                                      .what = "its clock and this host's differ by more than five minutes",
+                                      .remedy = "Set both by NTP: expiry is measured on the store's clock."});
+        if (!copy.store->traits().creates_if_absent)
+            check.findings.push_back({.level = Finding::Level::info,
+                                      .what = "it does not refuse a second object under one name",
+                                      .remedy = "Nothing is needed: names end in the hash of the bytes."});
+    } catch (const Error& error) {
+        check.findings.push_back(finding_of(error));
+    }
+    co_return check;
+}
+
+/// A mark in the server's log, then its way to every required copy.
+Task<> prove_round_trip(JobContext& context, Source& source, LogFollower& follower, std::chrono::microseconds patience,
+                        SourceCheck& check) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto probe = co_await source.driver->probe_log("varve check");
+    for (;;) {
+        co_await follower.seal();
+        const auto state = follower.state();
+        check.round_trip_time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+        if (state.durable && state.durable->at >= probe.written.at) {
+            check.round_trip = state.durable;
+            co_return;
+        }
+        if (check.round_trip_time > patience)
+            throw Error{Fault::overloaded, "the log up to " + probe.written.text + " was not durable within " +
+                                               std::to_string(patience.count() / 1'000'000) + " s" +
+                                               (state.problem.empty() ? "" : ": " + state.problem)}
+                .hint(state.remedy.empty() ? "Look at varve status for the repository that is behind." : state.remedy);
+        co_await context.clock.sleep_for(std::chrono::milliseconds{50});
+    }
+}
+
+}  // namespace
+
+bool has_errors(const std::vector<Finding>& findings) {
+    return std::ranges::any_of(findings, [](const Finding& finding) { return finding.level == Finding::Level::error; });
+}
+
+Task<std::vector<RepositoryCheck>> check_repositories(JobContext& context) {
+    std::vector<RepositoryCheck> checks;
+    for (const auto& copy : context.repository.copies().all()) checks.push_back(co_await check_copy(context, copy));
+    co_return checks;
+}
+
+Task<SourceCheck> check_source(JobContext& context, Source& source, LogFollower* follower, std::chrono::microseconds patience) {
+    SourceCheck check{.source = source.setup.name, .identity = {}, .version = {}, .findings = {}, .round_trip = {}};
+    try {
+        const auto state = co_await source.driver->inspect();
+        check.identity = state.identity;
+        check.version = state.version;
+        check.findings = state.findings;
+        co_await require_same_identity(context, source, state);
+        if (!source.driver->traits().has_log || source.setup.log == LogRoute::off) co_return check;
+        if (follower != nullptr && !has_errors(check.findings)) {
+            co_await prove_round_trip(context, source, *follower, patience, check);
+        } else if (follower == nullptr) {
+            check.findings.push_back({.level = Finding::Level::warning,
+                                      .what = "its log is not followed now, so the round trip was not tried",
+                                      .remedy = "Start the service (varve serve), then run varve check again."});
+        }
+    } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        check.findings.push_back(finding_of(error));
+    }
+    co_return check;
+}
+
+}  // namespace varve

@@ -1,0 +1,83 @@
+#include "jobs/status_job.hpp"
+
+#include <algorithm>
+
+#include "varve/error.hpp"
+
+namespace varve {
+
+namespace {
+
+void set(SourceStatus& status, Verdict verdict, std::string reason, std::string remedy) {
+    status.verdict = verdict;
+    status.reason = std::move(reason);
+    status.remedy = std::move(remedy);
+}
+
+/// A gap counts until a base backup stands after it: then every instant from that base on is safe again.
+bool gap_is_open(const SourceStatus& status) {
+    if (status.gaps.empty()) return false;
+    const auto& gap = status.gaps.back();
+    const auto& base = status.last_backup;
+    return !base || !base->structure.has_lineage() || base->structure.lineage().name() != gap.lineage.text() ||
+           base->structure.start_position() < gap.to;
+}
+
+const CopyLag* worst_lag(const SourceStatus& status) {
+    const CopyLag* worst = nullptr;
+    for (const auto& [name, copy] : status.durable)
+        if (copy.lag && (worst == nullptr || *copy.lag > *worst->lag)) worst = &copy;
+    return worst;
+}
+
+}  // namespace
+
+void judge(SourceStatus& status, const ServiceView* service, bool has_log, Instant now, const StatusRules& rules) {
+    const auto name = status.source.text();
+    if (!status.last_backup)
+        return set(status, Verdict::failed, "there is no backup yet", "Take one with: varve backup run " + name);
+    if (has_log && gap_is_open(status))
+        return set(status, Verdict::failed, "the log has a gap that no base backup closes yet",
+                   "Take one with: varve backup run " + name);
+    if (service != nullptr && !service->log_problem.empty())
+        return set(status, Verdict::failed, "the log is not followed: " + service->log_problem, service->log_remedy);
+    if (const auto* lag = worst_lag(status); lag != nullptr && *lag->lag > rules.lag_max)
+        return set(status, Verdict::failed,
+                   "the log is " + std::to_string(lag->lag->count() / 1'000'000) + " s behind" +
+                       (lag->problem.empty() ? "" : ": " + lag->problem),
+                   "Look at the repository that is behind.");
+    if (has_log && service == nullptr)
+        return set(status, Verdict::unknown, "no service answers, so nothing is known of the newest log",
+                   "Start it with: varve serve");
+    if (service != nullptr && !service->backup_problem.empty())
+        return set(status, Verdict::failed, "the last backup failed: " + service->backup_problem,
+                   "Run it by hand with: varve backup run " + name);
+    const auto age = now - from_format(status.last_backup->structure.stop_time());
+    if (age > rules.backup_age_max)
+        return set(status, Verdict::warning, "the last backup is " + std::to_string(age / std::chrono::hours{1}) + " hours old",
+                   "Take one with: varve backup run " + name);
+    if (status.last_backup->structure.partial())
+        return set(status, Verdict::warning, "the last backup is partial",
+                   "See varve backup show " + status.last_backup->name.id.text());
+    set(status, Verdict::ok, has_log ? "backed up, and the log is on every required repository" : "backed up", "");
+}
+
+Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<ServiceView> service) {
+    SourceStatus status;
+    status.source = source.setup.name;
+    status.driver = source.setup.driver;
+    const bool has_log = source.driver->traits().has_log && source.setup.log != LogRoute::off;
+    const auto view = co_await read_archive(context, source, service ? service->durable_through : std::nullopt);
+    if (!view.backups.empty()) status.last_backup = view.backups.front();
+    if (const auto tip = view.log.tip()) status.log_position = tip->position.text;
+    status.windows = recovery_windows(view.content);
+    status.gaps = log_holes(view.content.log);
+    if (service) {
+        status.durable = service->durable;
+        status.next_backup = service->next_backup;
+    }
+    judge(status, service ? &*service : nullptr, has_log, context.clock.now(), {});
+    co_return status;
+}
+
+}  // namespace varve
