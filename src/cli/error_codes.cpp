@@ -19,6 +19,7 @@ struct OwnWord {
 constexpr std::array own_words{
     OwnWord{"usage", Fault::invalid},
     OwnWord{"configuration", Fault::invalid},
+    OwnWord{"unknown_source", Fault::invalid},
     OwnWord{"busy", Fault::conflict},
     OwnWord{"repository_missing", Fault::missing},
     OwnWord{"backup_not_found", Fault::missing},
@@ -28,7 +29,8 @@ constexpr std::array own_words{
     OwnWord{"wrong_identity", Fault::refused},
     OwnWord{"repository_damaged", Fault::corrupt},
     OwnWord{"verification_failed", Fault::corrupt},
-    OwnWord{"store_poisoned", Fault::corrupt},
+    OwnWord{"store_poisoned", Fault::refused},
+    OwnWord{"log_forked", Fault::conflict},
     OwnWord{"format_too_new", Fault::unsupported},
     OwnWord{"partial", Fault::corrupt},
     OwnWord{"fewer_copies", Fault::unreachable},
