@@ -177,8 +177,8 @@ public:
     virtual Task<> append(LogRun run) = 0;
     /// Stores the gap before it ends.
     virtual Task<> record_gap(Gap gap) = 0;
-    /// At `time`, by the source's clock, its log ended at `at`: once that is durable, so is every commit up to `time`. Told whenever
-    /// the source says so; a sink may ignore it.
+    /// At `time`, by the source's clock, its log ended at `at`: once that is durable, so is every commit up to `time`. Told
+    /// whenever the source says so; a sink may ignore it.
     virtual void known_through(std::uint64_t at, Instant time);
     /// What is held becomes an object now: marks, checks, the server's shutdown, our own stop. Does not wait for durability.
     virtual Task<> seal() = 0;

@@ -82,7 +82,8 @@ Task<std::vector<Structure>> OpenRepository::statements(SourceName source, std::
             if (needs_admin(structure) && &signer < admins_from) throw Error{Fault::denied, "it needs an admin's signature"};
             found.push_back(std::move(structure));
         } catch (const Error& error) {
-            const bool of_this_object = error.fault() == Fault::corrupt || (error.fault() == Fault::denied && error.code_word() != "wrong_key");
+            const bool of_this_object =
+                error.fault() == Fault::corrupt || (error.fault() == Fault::denied && error.code_word() != "wrong_key");
             if (!of_this_object) throw;
             log_failure(LogLevel::error, source.text(), Error{error}.during(object.key.text() + " does not count"));
         }
