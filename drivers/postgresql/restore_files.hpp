@@ -1,0 +1,34 @@
+/// The steps of a restore that touch the target directories. All of them block: use a pool.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgresql/restore_plan.hpp"
+#include "varve/driver.hpp"
+
+namespace varve::postgresql {
+
+/// Makes every directory and link of the backup; in a delta removes what the backup does not have, and the old pg_control first:
+/// from here on the directory cannot be started until finish_restore().
+void prepare_directories(const RestorePlan& plan);
+
+/// Every file that is to be written, pg_control under its waiting name.
+std::vector<FileTarget> files_to_write(const RestorePlan& plan);
+
+/// Who the files will belong to: `owner`, else the user who owned the data directory. Nothing when we are not root and everything
+/// stays ours. Fault::invalid when there is no such user.
+struct Owner {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::string user;
+};
+std::optional<Owner> find_owner(const RestorePlan& plan, const std::optional<std::string>& owner);
+
+/// Modes, owners, and durability of the whole tree and the staged log; then pg_control gets its name.
+void finish_restore(const RestorePlan& plan, const std::optional<Owner>& owner);
+
+}  // namespace varve::postgresql

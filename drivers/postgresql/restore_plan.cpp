@@ -1,0 +1,197 @@
+#include "postgresql/restore_plan.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "postgresql/control_file.hpp"
+#include "postgresql/walk.hpp"
+#include "varve/error.hpp"
+#include "varve/file.hpp"
+
+namespace varve::postgresql {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fact(const Properties& facts, const std::string& name) {
+    const auto found = facts.find(name);
+    return found == facts.end() ? std::string{} : found->second;
+}
+
+std::optional<fs::path> below(const std::string& path, std::string_view prefix) {
+    if (path == prefix) return fs::path{};
+    if (!path.starts_with(prefix) || path[prefix.size()] != '/') return std::nullopt;
+    return fs::path{path.substr(prefix.size() + 1)};
+}
+
+class Sorter final : public EntryVisitor {
+public:
+    explicit Sorter(RestorePlan& plan) : plan_{plan} {}
+
+    Task<> visit(const Entry& entry) override {
+        plan_.bytes += entry.size;
+        if (entry.path == "pgdata/global/pg_control")
+            plan_.control = entry;
+        else if (entry.path == "label/backup_label")
+            plan_.label = entry;
+        else if (entry.path.starts_with("pgdata") || entry.path.starts_with("tablespace/"))
+            plan_.entries.push_back(entry);
+        else if (entry.path.starts_with("wal/"))
+            plan_.log.push_back(entry);
+        else if (entry.path.starts_with("config/"))
+            plan_.config.push_back(entry);
+        co_return;
+    }
+
+private:
+    RestorePlan& plan_;
+};
+
+/// `tablespace.<oid>.location` of the facts, oid by oid. In-place tablespaces have none: they are part of the data directory.
+std::vector<TablespacePlace> tablespaces_of(const Properties& facts) {
+    std::vector<TablespacePlace> found;
+    for (const auto& [key, location] : facts) {
+        if (!key.starts_with("tablespace.") || !key.ends_with(".location") || location.empty()) continue;
+        const auto oid = key.substr(11, key.size() - 20);
+        found.push_back({oid, fact(facts, "tablespace." + oid + ".name"), location});
+    }
+    return found;
+}
+
+void choose_places(std::vector<TablespacePlace>& tablespaces, const RestoreRequest& request, const Properties& facts) {
+    std::set<std::string> known;
+    const fs::path old_data = fact(facts, "data_directory");
+    for (auto& tablespace : tablespaces) {
+        known.insert(tablespace.oid);
+        known.insert(tablespace.name);
+        const auto asked = std::ranges::find_if(
+            request.tablespaces, [&](const auto& item) { return item.first == tablespace.oid || item.first == tablespace.name; });
+        const auto inside = tablespace.location.lexically_relative(old_data);
+        if (asked != request.tablespaces.end())
+            tablespace.location = fs::absolute(asked->second).lexically_normal();
+        else if (!old_data.empty() && !inside.empty() && *inside.begin() != "..")
+            tablespace.location = request.to / inside;
+    }
+    for (const auto& [name, directory] : request.tablespaces) {
+        if (known.contains(name)) continue;
+        std::string names;
+        for (const auto& tablespace : tablespaces) names += (names.empty() ? "" : ", ") + tablespace.name;
+        throw Error{Fault::invalid, "the backup has no tablespace " + name}.hint(
+            names.empty() ? "It has no tablespaces outside the data directory." : "It has: " + names + ".");
+    }
+    for (const auto& one : tablespaces)
+        for (const auto& other : tablespaces)
+            if (one.oid < other.oid && one.location == other.location)
+                throw Error{Fault::conflict,
+                            "the tablespaces " + one.name + " and " + other.name + " would share " + one.location.string()};
+}
+
+bool is_there(const fs::path& path) { return fs::exists(fs::symlink_status(path)); }
+bool has_content(const fs::path& path) { return fs::is_directory(path) && !fs::is_empty(path); }
+
+/// The process of a server that runs on `data`, by its postmaster.pid; 0 when none does.
+int running_server(const fs::path& data) {
+    const auto content = find_file(data / "postmaster.pid", 64u << 10);
+    if (!content) return 0;
+    const auto text = text_of(*content);
+    int pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (pid <= 0) return 0;
+    return ::kill(pid, 0) == 0 || errno == EPERM ? pid : 0;
+}
+
+/// A delta removes what the backup does not have: only ever in a directory that is this cluster.
+void check_delta(const RestorePlan& plan) {
+    if (const int pid = running_server(plan.to); pid != 0)
+        throw Error{Fault::refused, "a server runs on " + plan.to.string() + " (process " + std::to_string(pid) + ")"}.hint(
+            "Stop it first: pg_ctl -D " + plan.to.string() + " stop");
+    if (!has_content(plan.to)) return;
+    if (const auto left = find_file(plan.marker()); left && text_of(*left) == plan.system_identifier)
+        return;  // a restore was cut
+    if (!is_there(plan.to / "global" / "pg_control"))
+        throw Error{Fault::refused, plan.to.string() + " is not a PostgreSQL data directory"}.hint(
+            "A delta restore removes what the backup does not have, so it needs the cluster's own directory or an empty one.");
+    const auto control = read_control_file(plan.to);
+    if (std::to_string(control.system_identifier) != plan.system_identifier)
+        throw Error{Fault::refused, plan.to.string() + " holds another cluster (system " +
+                                        std::to_string(control.system_identifier) + ", the backup is of " +
+                                        plan.system_identifier + ")"}
+            .hint("Choose another directory, or empty it.");
+}
+
+bool is_own_tablespace(const RestorePlan& plan, const TablespacePlace& tablespace) {
+    std::error_code failure;
+    const auto target = fs::read_symlink(plan.to / "pg_tblspc" / tablespace.oid, failure);
+    return !failure && target == tablespace.location;
+}
+
+void check_tablespace(const RestorePlan& plan, const TablespacePlace& tablespace) {
+    if (plan.mode == WriteMode::delta && is_own_tablespace(plan, tablespace)) return;
+    if (!has_content(tablespace.location / plan.tablespace_folder)) return;
+    throw Error{Fault::conflict, "the directory of tablespace " + tablespace.name + " is in use: " + tablespace.location.string()}
+        .hint("Give the restored cluster a directory of its own: --tablespace " + tablespace.name + "=DIR");
+}
+
+}  // namespace
+
+fs::path RestorePlan::staging() const {
+    auto path = to;
+    path += ".varve-wal";
+    return path;
+}
+
+fs::path RestorePlan::place_of(const Entry& entry) const {
+    const auto escape = [&] { return Error{Fault::corrupt, "a path of the backup leaves its directory: " + entry.path}; };
+    const auto checked = [&](const fs::path& relative) {
+        for (const auto& part : relative)
+            if (part == ".." || part == "/") throw escape();
+        return relative;
+    };
+    if (const auto relative = below(entry.path, "pgdata")) return relative->empty() ? to : to / checked(*relative);
+    for (const auto& tablespace : tablespaces)
+        if (const auto relative = below(entry.path, "tablespace/" + tablespace.oid))
+            return relative->empty() ? tablespace.location : tablespace.location / checked(*relative);
+    throw Error{Fault::corrupt, "the backup does not say where this belongs: " + entry.path};
+}
+
+Task<RestorePlan> make_restore_plan(const RestoreRequest& request, RestoreSource& base) {
+    RestorePlan plan;
+    const auto& facts = base.facts().facts;
+    plan.to = fs::absolute(request.to).lexically_normal();
+    if (!plan.to.has_filename()) plan.to = plan.to.parent_path();
+    plan.mode = request.mode;
+    plan.system_identifier = fact(facts, "system_identifier");
+    plan.tablespaces = tablespaces_of(facts);
+    choose_places(plan.tablespaces, request, facts);
+    plan.tablespace_folder = tablespace_folder(std::stoi(fact(facts, "server_version_num")),
+                                               static_cast<std::uint32_t>(std::stoul(fact(facts, "catalog_version"))));
+    Sorter sorter{plan};
+    co_await base.each(sorter);
+    // Without its label a server would start from the wrong checkpoint and be corrupt without a word.
+    if (!plan.control || !plan.label || plan.log.empty())
+        throw Error{Fault::corrupt, std::string{"the backup has no "} + (!plan.control ? "pg_control"
+                                                                         : !plan.label ? "backup_label"
+                                                                                       : "log of its own")};
+    co_return plan;
+}
+
+void check_directories(const RestorePlan& plan) {
+    if (fs::exists(plan.to) && !fs::is_directory(plan.to)) throw Error{Fault::conflict, plan.to.string() + " is not a directory"};
+    if (plan.mode == WriteMode::delta)
+        check_delta(plan);
+    else if (has_content(plan.to))
+        throw Error{Fault::conflict, plan.to.string() + " is not empty"}.hint(
+            "Choose an empty or new directory, or bring this one to the backup's state with --delta.");
+    for (const auto& tablespace : plan.tablespaces) check_tablespace(plan, tablespace);
+    if (plan.mode == WriteMode::delta) return;
+    const auto room = free_bytes(plan.to);
+    if (room < plan.bytes)
+        throw Error{Fault::refused, "the backup has " + std::to_string(plan.bytes >> 20) + " MiB, and " + plan.to.string() +
+                                        " has room for " + std::to_string(room >> 20) + " MiB"}
+            .hint("Restore to a larger filesystem.");
+}
+
+}  // namespace varve::postgresql
