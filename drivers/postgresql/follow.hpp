@@ -20,6 +20,12 @@
 
 namespace varve::postgresql {
 
+/// Where following begins: on which of the server's lineages, and at which position of it.
+struct FollowStart {
+    Lineage lineage;
+    Lsn at = 0;
+};
+
 /// io thread only. follow() runs once at a time; the rest may be called beside it.
 class Follower {
 public:
@@ -41,18 +47,14 @@ public:
     Task<> retire();
 
 private:
+    Task<> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
+
     SourceName source_;
     ConnectionSettings connection_;
     std::string slot_;
     Pools& pools_;
     Clock& clock_;
     std::optional<int> last_pid_;  ///< of our last stream's server process
-};
-
-/// Where following begins: on which of the server's lineages, and at which position of it.
-struct FollowStart {
-    Lineage lineage;
-    Lsn at = 0;
 };
 
 /// The lineages that led to `server`'s, oldest first, and its own at the end.

@@ -95,8 +95,14 @@ void WalWalker::enter_page() {
     const auto info = wal::u16_at(header_, 2);
     const auto address = wal::u64_at(header_, 8);
     const auto remaining = wal::u32_at(header_, 16);
+    const bool is_zero = std::ranges::all_of(header_, [](auto byte) { return byte == 0; });
     header_.clear();
     stats_are_wide_ = magic >= wal::magic_18;
+    // Behind a switch there is nothing to begin at; the next segment has a header again.
+    if (is_zero && previous_ == 0 && after_header_ == State::to_next_page) {
+        state_ = State::to_next_page;
+        return;
+    }
     if (!wal::is_known_magic(magic)) return damaged(page, "this is no page of a known version's log");
     if (address != page) return damaged(page, "this page belongs to " + to_text(address));
     if (((info & wal::has_long_header) != 0) != (page % segment_bytes_ == 0))

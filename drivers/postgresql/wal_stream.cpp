@@ -50,6 +50,9 @@ Task<> WalStream::start(WalStart start) {
     auto sql = std::string{"START_REPLICATION "};
     if (start.slot) sql += "SLOT \"" + *start.slot + "\" ";
     sql += "PHYSICAL " + to_text(start.from) + " TIMELINE " + std::to_string(start.timeline);
+    // An earlier stream of this session may have ended in an error, with more behind it.
+    while (co_await session_.next_result()) {
+    }
     received_ = start.from;
     held_.clear();
     co_await session_.start_copy(std::move(sql));

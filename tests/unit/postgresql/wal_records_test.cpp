@@ -116,9 +116,6 @@ TEST_CASE("a walk that begins at any page finds what ends after its first whole 
     const auto& bytes = log.builder.bytes();
     for (std::uint64_t offset = 0; offset < bytes.size(); offset += 5 * wal_page_bytes) {
         const auto from = 3 * mebibyte + offset;
-        const auto in_zeros = std::all_of(bytes.begin() + static_cast<long>(offset),
-                                          bytes.begin() + static_cast<long>(offset) + 24, [](auto byte) { return byte == 0; });
-        if (in_zeros) continue;  // behind a switch there is no page to begin at
         CAPTURE(offset);
 
         const auto events = walk(from, ByteView{bytes}.subspan(offset));
@@ -196,7 +193,6 @@ TEST_CASE("log of another place is no log") {
     log.other(100);
 
     CHECK(walk(2 * mebibyte, log.bytes()).damages.size() == 1);
-    CHECK(walk(mebibyte, Bytes(20000, 0)).damages.size() == 3);
     CHECK(walk(mebibyte, Bytes(20000, 0xff)).damages.size() == 3);
 }
 

@@ -1,0 +1,22 @@
+/// The streaming part of a follower: one timeline after the other, with what must happen beside the reading.
+#pragma once
+
+#include "postgresql/follow.hpp"
+
+namespace varve::postgresql {
+
+struct FollowContext {
+    SourceName source;
+    ConnectionSettings connection;
+    std::string slot;
+    std::uint64_t segment_bytes = 0;
+    std::string system_identifier;
+    Pools& pools;
+    Clock& clock;
+};
+
+/// Streams from `start` on over every timeline the server moves to, until it throws. `session` is a replication session; the slot
+/// is ready.
+Task<> follow_timelines(FollowContext& context, Session& session, FollowStart start, LogSink& sink);
+
+}  // namespace varve::postgresql
