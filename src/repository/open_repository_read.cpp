@@ -54,6 +54,21 @@ Task<Repository::Manifest> OpenRepository::manifest(SourceName source, BackupNam
     co_return co_await on_object(pools_.cpu, name.key, read);
 }
 
+namespace {
+
+/// Whoever cuts frames by position relies on this.
+void require_frames_fit(const format::LogStructure& structure, const std::vector<Bytes>& frames) {
+    auto position = structure.from();
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (structure.frame_from(static_cast<int>(i)) != position)
+            throw Error{Fault::corrupt, "its frames do not lie end to end"};
+        position += frames[i].size();
+    }
+    if (position != structure.to()) throw Error{Fault::corrupt, "its frames do not reach to its end"};
+}
+
+}  // namespace
+
 Task<Repository::LogObject> OpenRepository::log_object(SourceName source, LogName name, LogPart part) {
     const auto bytes = co_await copies_->get(name.key);
     auto read = [&]() -> LogObject {
@@ -68,6 +83,7 @@ Task<Repository::LogObject> OpenRepository::log_object(SourceName source, LogNam
         }
         for (std::uint32_t i = 0; part == LogPart::content && i < reader.records(); ++i)
             object.frames.push_back(reader.content(i));
+        if (part == LogPart::content) require_frames_fit(structure, object.frames);
         return object;
     };
     co_return co_await on_object(pools_.cpu, name.key, read);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "repository/backup_commit.hpp"
 #include "repository/repository.hpp"
 #include "stores/memory_store.hpp"
 #include "support/manual_clock.hpp"
@@ -36,5 +37,13 @@ public:
 };
 
 inline const SourceName test_source{"pg/main"};
+
+/// A pack of these chunks, sealed for the test source.
+SealedObject seal_pack(const Repository& repository, const std::vector<Bytes>& chunks);
+/// Begins a backup whose one pack holds `chunks` and commits it. Every step goes through the repository's copies.
+Task<CommittedBackup> store_backup(Repository& repository, std::vector<Bytes> chunks);
+/// A log object [from, to) of one lineage; its bytes are `byte`, over and over.
+Task<ObjectKey> store_log(Repository& repository, LineageName lineage, std::uint64_t from, std::uint64_t to,
+                          std::uint8_t byte = 7);
 
 }  // namespace varve::test

@@ -1,0 +1,133 @@
+#include "repository/backup_commit.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "repository/verify.hpp"
+#include "support/fault_of.hpp"
+#include "support/faulty_stores.hpp"
+#include "support/test_repository.hpp"
+
+using namespace varve;
+using namespace varve::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::vector<Bytes> chunks{Bytes(5000, 'a'), Bytes(100, 'b')};
+
+bool whole(TestRepository& desk, Repository& repository) {
+    return run(desk.io, verify_source(repository, test_source, {.level = 2})).ok();
+}
+
+}  // namespace
+
+TEST_CASE("a committed backup is listed, opens, and says what it fixed at its start") {
+    TestRepository desk;
+    auto repository = desk.open();
+
+    const auto committed = run(desk.io, store_backup(*repository, chunks));
+
+    const auto backups = run(desk.io, repository->backups(test_source));
+    REQUIRE(backups.size() == 1);
+    CHECK(backups[0].id == committed.name.id);
+    CHECK(backups[0].tiers == "dm");
+    CHECK(committed.copies == std::vector{RepositoryName{"copy0"}});
+    const auto manifest = run(desk.io, repository->manifest(test_source, backups[0]));
+    CHECK(manifest.structure.month() == "202611");
+    CHECK(manifest.structure.host() == "db1");
+    CHECK(manifest.structure.previous_manifest().empty());
+    CHECK(manifest.structure.packs(0).folder() == "202611m");
+    CHECK(from_format(manifest.structure.start_time()) == backups[0].start);
+    REQUIRE(manifest.content);
+    CHECK(manifest.content->facts().at("chunks") == "2");
+    CHECK(whole(desk, *repository));
+}
+
+TEST_CASE("the second backup of a month has the day's tier only, and names the one before it") {
+    TestRepository desk;
+    auto repository = desk.open();
+    const auto first = run(desk.io, store_backup(*repository, chunks));
+    desk.clock.advance(24h);
+
+    run(desk.io, store_backup(*repository, chunks));
+
+    const auto backups = run(desk.io, repository->backups(test_source));
+    REQUIRE(backups.size() == 2);
+    CHECK(backups[0].tiers == "d");
+    CHECK(backups[1].id == first.name.id);
+    const auto manifest = run(desk.io, repository->manifest(test_source, backups[0]));
+    CHECK(first.name.key.text().ends_with(to_hex(view_of(manifest.structure.previous_manifest()))));
+}
+
+TEST_CASE("a backup cut at any call is not there or is whole, and a second run finishes") {
+    TestRepository desk{RepositoryMode::managed, 2};
+    const auto calls = GENERATE(range(0, 14));
+    const auto when = GENERATE(FailingAfter::When::before, FailingAfter::When::after);
+    std::vector<std::shared_ptr<Store>> kept;
+    auto repository = desk.open();
+    auto cut_copies = [&](std::shared_ptr<Store> store, std::size_t number) -> std::shared_ptr<Store> {
+        kept.push_back(store);
+        if (number > 0) return store;
+        return std::make_shared<FailingAfter>(*store, calls, FailingAfter::Options{.when = when});
+    };
+
+    bool failed = false;
+    try {
+        auto flaky = desk.open(cut_copies);
+        run(desk.io, store_backup(*flaky, chunks));
+    } catch (const Error& error) {
+        failed = true;
+        CHECK(error.fault() == Fault::unreachable);
+    }
+    for (const auto& store : desk.stores) store->lose_power();
+    const auto left = run(desk.io, repository->backups(test_source));
+    CAPTURE(calls, failed);
+    CHECK(left.size() <= 1);
+    if (!failed) CHECK(left.size() == 1);
+    CHECK(whole(desk, *repository));
+
+    desk.clock.advance(1h);
+    run(desk.io, store_backup(*repository, chunks));
+    CHECK(run(desk.io, repository->backups(test_source)).size() == left.size() + 1);
+    CHECK(whole(desk, *repository));
+}
+
+TEST_CASE("a copy that is not required and fails midway has no manifest without its packs") {
+    TestRepository desk{RepositoryMode::managed, 2};
+    const auto calls = GENERATE(range(0, 9));
+    std::shared_ptr<Store> kept;
+    auto flaky = desk.open([&](std::shared_ptr<Store> store, std::size_t number) -> std::shared_ptr<Store> {
+        if (number == 0) return store;
+        kept = store;
+        return std::make_shared<FailingAfter>(*store, calls);
+    });
+
+    const auto committed = run(desk.io, store_backup(*flaky, chunks));
+
+    const bool complete = committed.copies.size() == 2;
+    CAPTURE(calls);
+    CHECK(committed.left_out.size() == (complete ? 0 : 1));
+    auto repository = desk.open();
+    CHECK(run(desk.io, repository->backups(test_source)).size() == 1);
+    CHECK(whole(desk, *repository));
+}
+
+TEST_CASE("a manifest is not put when its month closed more than a week ago") {
+    TestRepository desk;
+    auto repository = desk.open();
+    struct Row {
+        std::chrono::hours late;
+        bool stored;
+    };
+    const auto row = GENERATE(values<Row>({{0h, true}, {24h * 14, true}, {24h * 15, false}}));  // from 23 November
+    auto commit = run(desk.io, BackupCommit::begin(*repository, test_source, {}, {}));
+    run(desk.io, commit->put_pack(seal_pack(*repository, chunks)));
+    desk.clock.advance(row.late);
+    format::ManifestStructure structure;
+    structure.set_source(test_source.text());
+    auto finish = [&] { run(desk.io, commit->commit(structure, {})); };
+
+    if (row.stored) CHECK_NOTHROW(finish());
+    if (!row.stored) CHECK(fault_of(finish) == Fault::refused);
+    CHECK(desk.keys_below("backup/").size() == (row.stored ? 1 : 0));
+}
