@@ -66,6 +66,8 @@ std::string to_text(const LogGapsResult& result);
 std::string to_text(const LogFollowResult& result);
 std::string to_text(const WalPushResult& result);
 std::string to_text(const WalFetchResult& result);
+/// When there is one: exit 20.
+std::optional<Error> shortfall_of(const LogGapsResult& result);
 /// When the archive positively has no such file: exit 1.
 std::optional<Error> shortfall_of(const WalFetchResult& result);
 

@@ -68,6 +68,15 @@ std::optional<Error> shortfall_of(const WalFetchResult& result) {
     return Error{Fault::missing, result.name + " is not in the archive"}.with("name", result.name).code("not_archived", 1);
 }
 
+std::optional<Error> shortfall_of(const LogGapsResult& result) {
+    if (result.gaps.empty()) return {};
+    const auto& first = result.gaps.front();
+    return Error{Fault::missing, "the log of " + result.source.text() + " has " + count_text(result.gaps.size(), "gap") +
+                                     ", the first from " + first.from}
+        .code("log_gap", 20)
+        .hint("Instants inside cannot be had; a base backup after the gap makes every later one reachable.");
+}
+
 std::optional<Error> shortfall_of(const ConfigCheckResult& result) {
     if (result.problems.empty()) return {};
     const auto& first = result.problems.front();
