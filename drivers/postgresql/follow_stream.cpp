@@ -95,6 +95,8 @@ private:
         walker_.feed(data.bytes);
         auto events = walker_.take();
         const auto end = data.at + data.bytes.size();
+        const auto server_end = data.server_end;
+        const auto sent_at = data.sent_at;
         if (end <= start_.at) co_return;
         const auto first = std::max(data.at, start_.at);
         report(events, first);
@@ -104,6 +106,8 @@ private:
         for (const auto& transaction : events.transactions)
             if (transaction.end > first) run.moments.push_back({transaction.end, transaction.time});
         co_await sink_.append(std::move(run));
+        // All that was durable there when this was sent has come: nothing committed by then is missing.
+        if (end == server_end) sink_.known_through(end, sent_at);
     }
 
     /// Damaged log is archived as the server has it: what was before it and comes after it can be restored.

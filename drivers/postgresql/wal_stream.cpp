@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "postgresql/server_error.hpp"
+#include "postgresql/wal_layout.hpp"
 
 namespace varve::postgresql {
 
@@ -89,6 +90,8 @@ WalMessage WalStream::decode(ByteView message) {
     const auto at = u64_at(message, 1);
     if (at != received_)
         throw Error{Fault::corrupt, "the server streamed the log from " + to_text(at) + " and not from " + to_text(received_)};
+    server_end_ = u64_at(message, 9);
+    sent_at_ = wal::instant_at(message, 17);
     return take_data(to_bytes(message.subspan(data_header_bytes)));
 }
 
@@ -98,7 +101,7 @@ WalData WalStream::take_data(Bytes bytes) {
         held_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(room), bytes.end());
         bytes.resize(room);
     }
-    WalData data{.at = received_, .bytes = std::move(bytes)};
+    WalData data{.at = received_, .bytes = std::move(bytes), .server_end = server_end_, .sent_at = sent_at_};
     received_ += data.bytes.size();
     unyielded_ += data.bytes.size();
     return data;

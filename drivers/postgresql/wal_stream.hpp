@@ -18,6 +18,8 @@ namespace varve::postgresql {
 struct WalData {
     Lsn at = 0;
     Bytes bytes;
+    Lsn server_end = 0;  ///< where the server's durable log ended when it sent this
+    Instant sent_at;     ///< by the server's clock
 };
 /// The server says how far it has sent, and may want to hear how far we are: now and then, and when it shuts down.
 struct WalKeepalive {
@@ -76,6 +78,8 @@ private:
     std::uint64_t segment_bytes_;
     Clock& clock_;
     Lsn received_ = 0;
+    Lsn server_end_ = 0;
+    Instant sent_at_;
     Bytes held_;                 ///< received, beyond the end of the segment given last
     std::size_t unyielded_ = 0;  ///< bytes given since other tasks had their turn
 
