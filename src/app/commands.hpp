@@ -1,0 +1,47 @@
+/// What each command does, from its request to its result. One function a command; the service answers some of them with the same
+/// ones.
+#pragma once
+
+#include "app/app.hpp"
+#include "cli/requests.hpp"
+#include "cli/results.hpp"
+#include "jobs/log_job.hpp"
+#include "jobs/wal_job.hpp"
+#include "service/service.hpp"
+
+namespace varve {
+
+// In this process; `app` is open unless said otherwise.
+Task<cli::BackupRunResult> run_backups(App& app, cli::BackupRunRequest request, ReportProgress report);
+Task<cli::BackupListResult> list_backups(App& app, cli::BackupListRequest request);
+Task<cli::BackupShowResult> show_backup(App& app, cli::BackupShowRequest request);
+
+/// Until caught up, or until cancelled.
+Task<cli::LogFollowResult> follow_log(App& app, cli::LogFollowRequest request);
+Task<cli::LogListResult> list_log(App& app, cli::LogListRequest request);
+Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request);
+Task<cli::WalFetchResult> fetch_wal(App& app, cli::WalFetchRequest request);
+
+Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request);
+Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request, ReportProgress report);
+
+Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);
+Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service);
+Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request);
+
+/// `app` is not open: there is no repository yet.
+Task<cli::InitResult> init(App& app, cli::InitRequest request);
+cli::KeyListResult list_keys(const App& app);
+Task<cli::KeyExportResult> export_key(App& app, cli::KeyExportRequest request);
+Task<cli::KeyProveResult> prove_kit(App& app, cli::KeyProveRequest request);
+Task<cli::SourceChangeResult> adopt_source(App& app, cli::SourceAdoptRequest request);
+Task<cli::SourceChangeResult> retire_source(App& app, cli::SourceRetireRequest request);
+
+/// What a job did, as the result of its command.
+cli::BackupMade made_of(const SourceName& source, const BackupReport& report);
+cli::WalPushResult pushed_of(const SourceName& source, const std::filesystem::path& file, const PushReport& report);
+
+/// The service in the foreground, until cancelled.
+Task<> serve(App& app);
+
+}  // namespace varve

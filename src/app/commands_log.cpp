@@ -1,0 +1,125 @@
+#include <algorithm>
+
+#include "app/commands.hpp"
+#include "jobs/archive_view.hpp"
+#include "jobs/wal_job.hpp"
+#include "varve/error.hpp"
+
+namespace varve {
+
+Task<cli::LogFollowResult> follow_log(App& app, cli::LogFollowRequest request) {
+    auto& source = app.source(request.source);
+    if (!source.driver->traits().has_log) throw Error{Fault::invalid, request.source.text() + " has no log to follow"};
+    LogFollower follower{app.jobs(), source, co_await asio::this_coro::executor};
+    cli::LogFollowResult result{.source = request.source, .lineage = {}, .position = {}, .caught_up = false, .gaps = 0};
+    const auto persist = request.until_caught_up ? LogFollower::Persist::no : LogFollower::Persist::yes;
+    auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(follower.run(persist));
+        if (request.until_caught_up) {
+            co_await follower.caught_up();
+            result.caught_up = true;
+            group.request_stop();
+        }
+        co_await group.join();
+    };
+    std::exception_ptr failure;
+    try {
+        co_await in_group(body);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    // A stop on request is how following ends: what was stored by then is the answer.
+    if (failure && !(is_stop(failure) && !request.until_caught_up)) std::rethrow_exception(failure);
+    const auto state = follower.state();
+    if (state.durable) {
+        result.lineage = state.durable->lineage;
+        result.position = state.durable->text;
+    }
+    result.gaps = state.gaps;
+    co_return result;
+}
+
+Task<cli::LogListResult> list_log(App& app, cli::LogListRequest request) {
+    const auto& driver = *app.source(request.source).driver;
+    const auto catalog = co_await LogCatalog::read(app.jobs().repository, request.source);
+    cli::LogListResult result{.source = request.source, .lineages = {}};
+    for (const auto& log : catalog.lineages()) {
+        cli::LineageRow row{.name = log.lineage.name, .parent = {}, .stretches = {}};
+        if (log.lineage.parent) row.parent = log.lineage.parent->text + " of " + log.lineage.parent->lineage.text();
+        for (const auto& stretch : log.stretches) {
+            cli::StretchRow shown{.from = driver.print_position(stretch.from),
+                                  .to = driver.print_position(stretch.to),
+                                  .last_commit = stretch.last_commit,
+                                  .stored_at = stretch.stored_at,
+                                  .objects = stretch.objects.size(),
+                                  .bytes_stored = 0};
+            for (const auto& object : stretch.objects) shown.bytes_stored += object.size;
+            row.stretches.push_back(std::move(shown));
+        }
+        result.lineages.push_back(std::move(row));
+    }
+    co_return result;
+}
+
+Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request) {
+    const auto& driver = *app.source(request.source).driver;
+    cli::LogGapsResult result{.source = request.source, .gaps = {}};
+    for (const auto& note : co_await app.jobs().repository.notes(request.source)) {
+        if (note.kind() != "gap") continue;
+        result.gaps.push_back({.lineage = LineageName{note.lineage()},
+                               .from = note.from_text(),
+                               .to = note.to_text(),
+                               .time = from_format(note.time()),
+                               .reason = note.reason()});
+    }
+    const auto catalog = co_await LogCatalog::read(app.jobs().repository, request.source);
+    for (const auto& log : catalog.lineages()) {
+        for (std::size_t index = 1; index < log.stretches.size(); ++index) {
+            const auto& before = log.stretches[index - 1];
+            const auto from = driver.print_position(before.to);
+            const bool noted = std::ranges::any_of(
+                result.gaps, [&](const cli::GapRow& gap) { return gap.lineage == log.lineage.name && gap.from == from; });
+            if (!noted)
+                result.gaps.push_back({.lineage = log.lineage.name,
+                                       .from = from,
+                                       .to = driver.print_position(log.stretches[index].from),
+                                       .time = before.last_commit,
+                                       .reason = "no log object covers it"});
+        }
+    }
+    co_return result;
+}
+
+cli::WalPushResult pushed_of(const SourceName& source, const std::filesystem::path& file, const PushReport& report) {
+    cli::WalPushResult result{
+        .source = source, .file = file.filename().string(), .outcome = {}, .lineage = LineageName{report.lineage}};
+    switch (report.outcome) {
+        case PushReport::Outcome::already_archived:
+            result.outcome = "already_archived";
+            break;
+        case PushReport::Outcome::stored:
+            result.outcome = "stored";
+            break;
+        case PushReport::Outcome::forked:
+            result.outcome = "forked";
+            break;
+        case PushReport::Outcome::not_needed:
+            result.outcome = "not_needed";
+            break;
+    }
+    return result;
+}
+
+Task<cli::WalFetchResult> fetch_wal(App& app, cli::WalFetchRequest request) {
+    std::optional<LineagePath> path;
+    auto source = request.source;
+    if (request.plan) {
+        auto plan = read_fetch_plan(*request.plan);
+        source = plan.source;
+        path = std::move(plan.path);
+    }
+    const bool found = co_await fetch_log_file(app.jobs(), app.source(*source), path, request.name, request.to);
+    co_return cli::WalFetchResult{.name = request.name, .found = found};
+}
+
+}  // namespace varve

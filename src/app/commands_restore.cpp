@@ -1,0 +1,95 @@
+#include "app/commands.hpp"
+#include "jobs/restore_job.hpp"
+#include "jobs/wal_job.hpp"
+#include "varve/error.hpp"
+#include "varve/log.hpp"
+
+namespace varve {
+
+namespace {
+
+RestoreOrder order_of(const cli::RestoreOptions& options) {
+    if (options.into)
+        throw Error{Fault::unsupported, "--into is for logical backups of MySQL and MariaDB, which this build does not have"}
+            .hint("Restore to a new directory with --to.");
+    RestoreOrder order;
+    order.target = options.target;
+    order.backup = options.backup;
+    order.timeline = options.timeline;
+    if (options.to) order.to = std::filesystem::absolute(*options.to).lexically_normal();
+    order.mode = options.delta ? WriteMode::delta : WriteMode::create;
+    order.action = options.action;
+    order.tablespaces = options.tablespaces;
+    order.as_production = options.as_production;
+    order.on_demand_log = options.on_demand_wal;
+    order.owner = options.owner;
+    return order;
+}
+
+/// The service may know more than the archive shows: that nothing was committed since the last object.
+Task<std::optional<Instant>> ask_known_through(App& app, SourceName source) {
+    try {
+        const auto reply = co_await call_service(app.config().service.socket, "log known", {{"source", source.text()}});
+        if (!reply || !reply->value("ok", false) || (*reply)["result"]["through"].is_null()) co_return std::nullopt;
+        co_return from_rfc3339((*reply)["result"]["through"].get<std::string>());
+    } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        log_failure(LogLevel::debug, source.text(), error);
+    }
+    co_return std::nullopt;
+}
+
+std::vector<cli::PathRow> rows_of(const Driver& driver, const LineagePath& path) {
+    std::vector<cli::PathRow> rows;
+    for (const auto& stretch : path)
+        rows.push_back({.lineage = stretch.lineage.name,
+                        .from = driver.print_position(stretch.from),
+                        .to = driver.print_position(stretch.to)});
+    return rows;
+}
+
+}  // namespace
+
+Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request) {
+    auto& source = app.source(request.options.source);
+    const auto order = order_of(request.options);
+    const auto plan = co_await plan_restore(app.jobs(), source, order, co_await ask_known_through(app, request.options.source));
+    cli::RestorePlanResult result;
+    result.source = request.options.source;
+    result.base = plan.base.name.id;
+    result.base_start_time = from_format(plan.base.structure.start_time());
+    result.base_stop_time = from_format(plan.base.structure.stop_time());
+    result.target_requested = cli::words_of(request.options.target, request.options.backup);
+    if (plan.target.position) result.target_position = plan.target.position->text;
+    result.explanation = plan.target.explanation;
+    result.path = rows_of(*source.driver, plan.path);
+    result.bytes = plan.bytes;
+    result.to = order.to.string();
+    result.notes = plan.notes;
+    co_return result;
+}
+
+Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request, ReportProgress report) {
+    auto& source = app.source(request.options.source);
+    auto order = order_of(request.options);
+    if (order.on_demand_log) {
+        order.plan_file = order.to.string() + ".varve-plan.json";
+        order.config_file = std::filesystem::absolute(app.config().file);
+    }
+    const auto done = co_await run_restore(app.jobs(), source, order, std::move(report),
+                                           co_await ask_known_through(app, request.options.source));
+    cli::RestoreRunResult result;
+    result.source = request.options.source;
+    result.base = done.base.id;
+    result.target_requested = cli::words_of(request.options.target, request.options.backup);
+    if (done.restored.reached) result.target_reached = done.restored.reached->text;
+    result.to = order.to.string();
+    result.bytes_written = done.restored.bytes_written;
+    result.bytes_kept = done.read.bytes_kept;
+    result.duration = done.duration;
+    result.next_step = done.restored.next_step;
+    result.notes = done.notes;
+    co_return result;
+}
+
+}  // namespace varve

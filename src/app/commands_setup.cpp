@@ -1,0 +1,196 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "app/commands.hpp"
+#include "jobs/backup_job.hpp"
+#include "jobs/source_memory.hpp"
+#include "stores/store_factory.hpp"
+#include "varve/error.hpp"
+
+namespace varve {
+
+namespace {
+
+std::string host_or_machine(const std::string& given) {
+    if (!given.empty()) return given;
+    std::string name(256, '\0');
+    if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    return name.c_str();
+}
+
+std::filesystem::path kit_file(const App& app, const std::optional<std::filesystem::path>& given) {
+    return given ? *given : std::filesystem::path{app.keys_file().string() + ".recovery-kit"};
+}
+
+Task<> make_places(App& app, const std::optional<RepositoryName>& only) {
+    for (const auto& settings : app.config().repositories)
+        if (!only || settings.name == *only)
+            co_await create_store_place(settings.url, {.pools = app.runtime().pools(), .clock = app.runtime().clock()});
+}
+
+/// Neither file may be there: a key that is overwritten is an archive that nobody can read.
+void require_absent(const std::filesystem::path& path) {
+    if (!std::filesystem::exists(path)) return;
+    throw Error{Fault::conflict, path.string() + " is there already"}.hint(
+        "It may open an archive: move it away only when you know that it does not.");
+}
+
+struct NamedKey {
+    std::string role;
+    const std::optional<Secret>& key;
+};
+
+std::vector<NamedKey> named_keys(const KeyRing& ring) {
+    return {{"archive", ring.archive}, {"restore", ring.restore}, {"maintain", ring.maintain},
+            {"escrow", ring.escrow},   {"host", ring.host},       {"admin", ring.admin}};
+}
+
+/// Of the public key where there is one: two people may compare it aloud. Of the archive key only a hash can be shown.
+std::string fingerprint_of(const NamedKey& named) {
+    if (named.role == "archive") return to_hex(sha256(named.key->view())).substr(0, 16);
+    const bool signs = named.role == "host" || named.role == "admin";
+    return to_hex(ByteView{key_id_of(signs ? ed25519_public(*named.key) : x25519_public(*named.key))});
+}
+
+std::string id_text(const RepositoryId& id) { return to_hex(ByteView{id}); }
+
+std::filesystem::path proof_file(const App& app) { return app.config().state_dir / "recovery-kit-proved"; }
+
+}  // namespace
+
+Task<cli::InitResult> init(App& app, cli::InitRequest request) {
+    cli::InitResult result;
+    auto copies = app.make_copies();
+    if (request.copy) {
+        const auto named = std::ranges::any_of(copies->all(), [&](const Copy& copy) { return copy.name == *request.copy; });
+        if (!named) throw Error{Fault::invalid, "the configuration has no repository named " + request.copy->text()};
+        co_await make_places(app, request.copy);
+        co_await Repository::share_config(*copies);
+        const auto keys = app.read_keys();
+        result.repository_id = id_text(keys.repository);
+        result.host = keys.host_name;
+        result.copies = {*request.copy};
+        result.next_steps = {"Take a backup: everything new goes to the new copy as well."};
+        co_return result;
+    }
+    const auto keys_path = app.keys_file();
+    const auto kit_path = kit_file(app, request.recovery_kit);
+    require_absent(keys_path);
+    require_absent(kit_path);
+    co_await make_places(app, {});
+    auto save = [&](const NewRepository& made) -> Task<> {
+        make_directories(keys_path.parent_path());
+        create_file(kit_path, view_of(made.recovery_kit.print()));
+        create_file(keys_path, view_of(made.host_keys.print()));
+        co_return;
+    };
+    const auto mode = request.sealed ? RepositoryMode::sealed : RepositoryMode::managed;
+    const auto made = co_await Repository::create(*copies, mode, host_or_machine(request.host), save);
+    result.repository_id = id_text(made.host_keys.repository);
+    result.mode = request.sealed ? "sealed" : "managed";
+    result.host = made.host_keys.host_name;
+    for (const auto& copy : copies->all()) result.copies.push_back(copy.name);
+    result.keys_file = keys_path.string();
+    result.recovery_kit = kit_path.string();
+    result.next_steps = {"Copy the recovery kit to a safe place off this host, and prove it there: varve key prove.",
+                         "Look whether every source can be archived: varve check.", "Start archiving: varve serve."};
+    if (request.sealed)
+        result.next_steps.insert(result.next_steps.begin(),
+                                 "Remove the recovery kit from this host: while it lies here, the host can read the past.");
+    co_return result;
+}
+
+cli::KeyListResult list_keys(const App& app) {
+    const auto ring = app.read_keys();
+    cli::KeyListResult result;
+    result.repository_id = id_text(ring.repository);
+    result.host = ring.host_name;
+    for (const auto& named : named_keys(ring))
+        if (named.key)
+            result.keys.push_back({.role = named.role, .fingerprint = fingerprint_of(named), .place = app.config().keys});
+    if (const auto proof = find_file(proof_file(app))) result.proved = from_rfc3339(text_of(*proof));
+    return result;
+}
+
+Task<cli::KeyExportResult> export_key(App& app, cli::KeyExportRequest request) {
+    const auto ring = app.read_keys();
+    KeyRing exported;
+    exported.repository = ring.repository;
+    exported.host_name = ring.host_name;
+    std::string role;
+    switch (request.role) {
+        case cli::KeyRole::archive:
+            exported.archive = ring.require(ring.archive, role = "archive", "exporting it");
+            break;
+        case cli::KeyRole::maintain:
+            exported.maintain = ring.require(ring.maintain, role = "maintain", "exporting it");
+            break;
+        case cli::KeyRole::restore:
+            exported.restore = ring.require(ring.restore, role = "restore", "exporting it");
+            break;
+        case cli::KeyRole::admin:
+            exported.admin = ring.require(ring.admin, role = "admin", "exporting it");
+            break;
+    }
+    cli::KeyExportResult result{.role = role, .key = {}, .file = {}};
+    if (request.to) {
+        create_file(*request.to, view_of(exported.print()));
+        result.file = request.to->string();
+    } else {
+        result.key = exported.print();
+    }
+    co_return result;
+}
+
+/// Opens something real with the kit alone: a kit that was copied wrongly is found now and not on the day it is needed.
+Task<cli::KeyProveResult> prove_kit(App& app, cli::KeyProveRequest request) {
+    const auto path = kit_file(app, request.recovery_kit);
+    const auto content = read_file(path);
+    auto kit = KeyRing::parse(std::string{text_of(content)}, path.string());
+    (void)kit.require(kit.escrow, "escrow", "restoring with the kit alone");
+    const auto repository = co_await Repository::open(app.make_copies(), std::move(kit), app.runtime().pools());
+    cli::KeyProveResult result;
+    result.recovery_kit = path.string();
+    result.repository_id = id_text(repository->keys().repository);
+    for (const auto& source : co_await repository->sources()) {
+        const auto backups = co_await repository->backups(source);
+        if (backups.empty()) continue;
+        const auto manifest = co_await repository->manifest(source, backups.front());
+        if (!manifest.content)
+            throw Error{Fault::denied, "the kit does not open " + backups.front().key.text()}.code("wrong_key", 12);
+        result.opened = backups.front().key.text();
+        break;
+    }
+    if (result.opened.empty())
+        throw Error{Fault::missing, "there is no backup yet that the kit could be proven on"}.hint(
+            "Take one with varve backup run, then prove the kit.");
+    result.time = app.runtime().clock().now();
+    make_directories(app.config().state_dir);
+    replace_file(proof_file(app), view_of(to_rfc3339(result.time)));
+    co_return result;
+}
+
+Task<cli::SourceChangeResult> adopt_source(App& app, cli::SourceAdoptRequest request) {
+    auto& source = app.source(request.source);
+    const auto state = co_await source.driver->inspect();
+    adopt_identity(source.setup, state.identity);
+    co_return cli::SourceChangeResult{
+        .source = request.source,
+        .change = "adopted",
+        .identity = state.identity,
+        .notes = {"From now on this is the server archived under the name; what was archived before stays."}};
+}
+
+Task<cli::SourceChangeResult> retire_source(App& app, cli::SourceRetireRequest request) {
+    auto& source = app.source(request.source);
+    co_await source.driver->retire();
+    co_return cli::SourceChangeResult{
+        .source = request.source,
+        .change = "retired",
+        .identity = {},
+        .notes = {"The server holds nothing for Varve any more. Its backups stay until they expire.",
+                  "Remove the source from the configuration, or set enabled = false."}};
+}
+
+}  // namespace varve

@@ -1,0 +1,228 @@
+#include "app/dispatch.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "app/commands.hpp"
+#include "app/registry.hpp"
+#include "cli/completion.hpp"
+#include "cli/progress.hpp"
+#include "jobs/wal_job.hpp"
+#include "varve/error.hpp"
+#include "varve/log.hpp"
+
+namespace varve {
+
+namespace {
+
+using json = nlohmann::json;
+
+json named(const std::optional<SourceName>& source) { return source ? json(source->text()) : json(nullptr); }
+
+/// One command line on its way. Each operator() answers one request.
+class Dispatch {
+public:
+    explicit Dispatch(const cli::CommandLine& line)
+        : line_{line},
+          printer_{std::cerr, cli::progress_style(line.globals.json, ::isatty(STDERR_FILENO) == 1), SystemClock{}.now()} {}
+
+    cli::Answer operator()(const cli::VersionRequest&) {
+        cli::VersionResult result{.version = VARVE_VERSION, .drivers = {}, .stores = {}, .repository_format = 1};
+        const auto known = known_kinds();
+        for (const auto& driver : known.drivers) result.drivers.push_back(driver.name);
+        for (const auto& store : known.stores) result.stores.push_back(store.scheme);
+        return answer(result);
+    }
+    cli::Answer operator()(const cli::CompletionRequest& request) {
+        return answer(cli::CompletionResult{.shell = request.shell, .script = cli::completion_script(request.shell)});
+    }
+    cli::Answer operator()(const cli::ConfigCheckRequest&) {
+        const auto checked = check_config(config_file(line_.globals.config), known_kinds());
+        cli::ConfigCheckResult result{.file = checked.config.file.string(), .sources = {}, .repositories = {}, .problems = {}};
+        for (const auto& source : checked.config.sources) result.sources.push_back(source.name);
+        for (const auto& repository : checked.config.repositories) result.repositories.push_back(repository.name);
+        for (const auto& problem : checked.problems)
+            result.problems.push_back({.place = problem.place, .what = problem.what, .remedy = problem.remedy});
+        return answer(result);
+    }
+    cli::Answer operator()(const cli::ConfigShowRequest&) {
+        cli::ConfigShowResult result;
+        for (const auto& value : load().effective)
+            result.values.push_back({.section = value.section, .key = value.key, .value = value.value, .place = value.place});
+        return answer(result);
+    }
+    cli::Answer operator()(const cli::KeyListRequest&) {
+        Runtime runtime{1};
+        return answer(list_keys(App{runtime, load()}));
+    }
+    cli::Answer operator()(const cli::InitRequest& request) { return without_repository(&init, request); }
+    cli::Answer operator()(const cli::KeyExportRequest& request) { return without_repository(&export_key, request); }
+    cli::Answer operator()(const cli::KeyProveRequest& request) { return without_repository(&prove_kit, request); }
+
+    cli::Answer operator()(const cli::BackupListRequest& request) { return here(&list_backups, request); }
+    cli::Answer operator()(const cli::BackupShowRequest& request) { return here(&show_backup, request); }
+    cli::Answer operator()(const cli::LogListRequest& request) { return here(&list_log, request); }
+    cli::Answer operator()(const cli::LogGapsRequest& request) { return here(&list_gaps, request); }
+    cli::Answer operator()(const cli::VerifyRequest& request) { return here(&verify, request); }
+    cli::Answer operator()(const cli::SourceAdoptRequest& request) { return here(&adopt_source, request); }
+    cli::Answer operator()(const cli::SourceRetireRequest& request) { return here(&retire_source, request); }
+    cli::Answer operator()(const cli::RestorePlanRequest& request) {
+        return here([](App& app, cli::RestorePlanRequest asked) { return plan_restore(app, std::move(asked)); }, request);
+    }
+    cli::Answer operator()(const cli::RestoreRunRequest& request) {
+        return here([this](App& app, cli::RestoreRunRequest asked) { return run_restore(app, std::move(asked), report()); },
+                    request);
+    }
+    cli::Answer operator()(const cli::WalFetchRequest& request) {
+        if (request.plan && !line_.globals.config) config_ = read_fetch_plan(*request.plan).config;
+        return here(&fetch_wal, request);
+    }
+
+    cli::Answer operator()(const cli::BackupRunRequest& request) {
+        json sources = json::array();
+        for (const auto& source : request.sources) sources.push_back(source.text());
+        return by_service<cli::BackupRunResult>({{"sources", sources}, {"full", request.full}},
+                                                [this, &request](App& app) { return run_backups(app, request, report()); });
+    }
+    cli::Answer operator()(const cli::CheckRequest& request) {
+        return by_service<cli::CheckResult>({{"source", named(request.source)}},
+                                            [&request](App& app) { return check(app, request, nullptr); });
+    }
+    cli::Answer operator()(const cli::StatusRequest& request) {
+        return by_service<cli::StatusResult>({{"source", named(request.source)}},
+                                             [&request](App& app) { return status(app, request, nullptr); });
+    }
+    cli::Answer operator()(const cli::LogFollowRequest& request) {
+        if (!request.until_caught_up) return here(&follow_log, request);
+        return by_service<cli::LogFollowResult>({{"source", request.source.text()}},
+                                                [&request](App& app) { return follow_log(app, request); });
+    }
+    /// Only the service knows what was followed: without it the server must try again later.
+    cli::Answer operator()(const cli::WalPushRequest& request) {
+        const auto file = std::filesystem::absolute(request.file);
+        auto absent = [](App& app) -> Task<cli::WalPushResult> {
+            throw Error{Fault::overloaded, "no service answers on " + app.config().service.socket.string()}.hint(
+                "Start varve serve: the server keeps the segment and tries again.");
+            co_return cli::WalPushResult{};
+        };
+        return by_service<cli::WalPushResult>({{"source", request.source.text()}, {"file", file.string()}}, absent);
+    }
+    cli::Answer operator()(const cli::ServeRequest&) {
+        App& app = make_app();
+        auto work = [&app]() -> Task<> {
+            co_await app.open();
+            co_await serve(app);
+        };
+        try {
+            runtime_->run(work());
+        } catch (const Error& error) {
+            // A stop on request is how a service ends.
+            if (error.fault() != Fault::cancelled || runtime_->signal() == 0) throw;
+        }
+        return {};
+    }
+
+private:
+    Config load() const {
+        auto file = config_ ? *config_ : config_file(line_.globals.config);
+        auto config = load_config(file, known_kinds());
+        set_log_level(config.log_level);
+        return config;
+    }
+
+    App& make_app() {
+        auto config = load();
+        runtime_ = std::make_unique<Runtime>(config.limits.workers);
+        app_ = std::make_unique<App>(*runtime_, std::move(config));
+        return *app_;
+    }
+
+    void show(const cli::ProgressNow& now) { printer_.show(now, runtime_->clock().now()); }
+
+    ReportProgress report() {
+        return [this](const Progress& progress) {
+            show({.what = progress.what,
+                  .bytes_done = progress.bytes_done,
+                  .bytes_total = progress.bytes_total,
+                  .files = progress.files});
+        };
+    }
+
+    template <class R>
+    cli::Answer answer(const R& result) const {
+        return cli::answer_of(line_.command, result, line_.globals.json);
+    }
+
+    /// Runs `make` (from an App to a task with a result) to its end.
+    template <class Make>
+    auto run(App& app, Make make) {
+        using Result = typename decltype(make(app))::value_type;
+        std::optional<Result> result;
+        auto work = [&]() -> Task<> { result = co_await make(app); };
+        runtime_->run(work());
+        printer_.clear();
+        return std::move(*result);
+    }
+
+    template <class Do, class Request>
+    cli::Answer without_repository(Do act, const Request& request) {
+        return answer(run(make_app(), [&](App& app) { return act(app, request); }));
+    }
+
+    template <class Do, class Request>
+    cli::Answer here(Do act, const Request& request) {
+        auto make = [&](App& app) { return after_open(app, act, request); };
+        return answer(run(make_app(), make));
+    }
+
+    template <class Do, class Request>
+    static auto after_open(App& app, Do act, Request request) -> decltype(act(app, request)) {
+        co_await app.open();
+        co_return co_await act(app, std::move(request));
+    }
+
+    /// The service when it is up, else this process.
+    template <class R, class Local>
+    cli::Answer by_service(json arguments, Local local) {
+        auto& app = make_app();
+        const auto socket = app.config().service.socket;
+        auto call = [&](App&) -> Task<std::optional<json>> {
+            auto show_theirs = [this](const json& shown) {
+                cli::ProgressNow now;
+                from_json(shown, now);
+                show(now);
+            };
+            co_return co_await call_service(socket, line_.command, arguments, show_theirs);
+        };
+        if (const auto reply = run(app, call))
+            return cli::answer_of(*reply, cli::to_text(cli::result_of<R>(*reply)), line_.globals.json);
+        auto make = [&](App& opened) { return opened_and(opened, local); };
+        return answer(run(app, make));
+    }
+
+    template <class Local>
+    static auto opened_and(App& app, Local local) -> decltype(local(app)) {
+        co_await app.open();
+        co_return co_await local(app);
+    }
+
+    const cli::CommandLine& line_;
+    std::optional<std::filesystem::path> config_;
+    std::unique_ptr<Runtime> runtime_;
+    std::unique_ptr<App> app_;
+    cli::ProgressPrinter printer_;
+};
+
+}  // namespace
+
+cli::Answer run_command_line(const cli::CommandLine& line) {
+    try {
+        Dispatch dispatch{line};
+        return std::visit(dispatch, line.request);
+    } catch (...) {
+        return cli::answer_of(line.command, error_of(std::current_exception()), line.globals.json);
+    }
+}
+
+}  // namespace varve
