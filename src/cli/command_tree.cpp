@@ -1,15 +1,16 @@
 #include "cli/command_tree.hpp"
 
+#include "cli/help_format.hpp"
 #include "cli/manual.hpp"
 #include "cli/options.hpp"
 
 namespace varve::cli {
 
 CommandTree::CommandTree() : root_{"Varve archives databases continuously and gives back any instant.", "varve"} {
-    root_.get_formatter()->column_width(30);
+    root_.formatter(std::make_shared<HelpFormat>());
     root_.require_subcommand(0, 1);
     root_.allow_extras();
-    root_.set_help_flag("-h,--help", "Print what a command does and its options")->group("Everywhere");
+    root_.set_help_flag("-h,--help", "Print what a command does and its options");
     root_.add_flag("--version", version_, "Print the version");
     add_globals(root_, Changes::nothing);
     add_setup();
@@ -27,12 +28,12 @@ CommandTree::CommandTree() : root_{"Varve archives databases continuously and gi
 /// Every command takes them, before or after its own options. Extras are allowed everywhere: parse() names the first one.
 void CommandTree::add_globals(CLI::App& app, Changes changes) {
     app.allow_extras();
-    app.get_formatter()->column_width(30);
+    app.get_help_ptr()->group(everywhere);
     add_text(app, "--config", "FILE", found_.globals.config, "Configuration [$VARVE_CONFIG, /etc/varve/varve.toml]")
-        ->group("Everywhere");
-    app.add_flag("--json", found_.globals.json, "Answer with one JSON document on stdout")->group("Everywhere");
+        ->group(everywhere);
+    app.add_flag("--json", found_.globals.json, "Answer with one JSON document on stdout")->group(everywhere);
     if (changes == Changes::something)
-        app.add_flag("--dry-run", found_.globals.dry_run, "Say what would be done and change nothing")->group("Everywhere");
+        app.add_flag("--dry-run", found_.globals.dry_run, "Say what would be done and change nothing")->group(everywhere);
 }
 
 CLI::App& CommandTree::group(std::string name, std::string summary) {

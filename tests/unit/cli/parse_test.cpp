@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "cli/dry_run.hpp"
 #include "varve/error.hpp"
 
 namespace varve::cli::test {
@@ -88,6 +89,40 @@ TEST_CASE("every command that changes something can be run dry, and no other") {
 
     CHECK(parsed(changes + " --dry-run").globals.dry_run);
     CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
+}
+
+TEST_CASE("a dry run tells the steps of every command that changes something, but of restore, which has a plan") {
+    struct Row {
+        std::string line;
+        std::vector<std::string> steps;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"init --sealed --recovery-kit /root/kit",
+         {"Make a sealed repository in every configured copy.",
+          "Write the keys of this host to the file that the configuration names.", "Write the recovery kit to /root/kit."}},
+        {"init --copy offsite", {"Make repository offsite a further copy of the existing one."}},
+        {"backup run pg/main shop/db --full",
+         {"Back up pg/main to every repository, reading everything.",
+          "Back up shop/db to every repository, reading everything."}},
+        {"log follow pg/main --until-caught-up", {"Ship the log of pg/main to every repository until it has caught up."}},
+        {"wal-push --source pg/main f", {"Make sure that f of pg/main is durable on every required repository."}},
+        {"source adopt pg/main", {"Accept the server that answers now as pg/main."}},
+        {"source retire pg/main", {"Give back what is held on the server of pg/main; backups stay until they expire."}},
+    }));
+    CAPTURE(row.line);
+
+    CHECK(dry_run_of(parsed(row.line).request).value().steps == row.steps);
+    CHECK_FALSE(dry_run_of(parsed("restore run pg/main --to /a").request));
+    CHECK_FALSE(dry_run_of(parsed("status").request));
+}
+
+TEST_CASE("the sources that a command names are found whatever the command") {
+    CHECK(sources_of(parsed("backup run a b").request) == std::vector{SourceName{"a"}, SourceName{"b"}});
+    CHECK(sources_of(parsed("source retire a").request) == std::vector{SourceName{"a"}});
+    CHECK(sources_of(parsed("restore run a --to /a").request) == std::vector{SourceName{"a"}});
+    CHECK(sources_of(parsed("status a").request) == std::vector{SourceName{"a"}});
+    CHECK(sources_of(parsed("status").request).empty());
+    CHECK(sources_of(parsed("init").request).empty());
 }
 
 TEST_CASE("init takes a copy, a mode, a place for the kit and a host name") {
@@ -215,6 +250,25 @@ TEST_CASE("help is found in every way it is asked for") {
     CHECK(std::get<HelpText>(parse({"--help"})).exit_code == 0);
     CHECK(std::get<HelpText>(parse({})).exit_code == 2);
     CHECK(parsed("--version").command == "version");
+}
+
+TEST_CASE("help tells what a command does, what is its own, and then what every command takes") {
+    const auto text = help("source retire --help");
+
+    CHECK(text.substr(0, text.find("Removes")) ==
+          R"(Give back what is held on the server; backups stay until they expire
+Usage: varve source retire [OPTIONS] NAME
+
+Arguments:
+  NAME                        The source
+
+Everywhere:
+  -h,--help                   Print what a command does and its options
+  --config FILE               Configuration [$VARVE_CONFIG, /etc/varve/varve.toml]
+  --json                      Answer with one JSON document on stdout
+  --dry-run                   Say what would be done and change nothing
+
+)");
 }
 
 TEST_CASE("a command line that makes no sense is refused with one sentence and a hint") {

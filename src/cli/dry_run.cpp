@@ -1,0 +1,62 @@
+#include "cli/dry_run.hpp"
+
+namespace varve::cli {
+namespace {
+
+struct Steps {
+    std::optional<DryRunResult> operator()(const InitRequest& request) const {
+        if (request.copy)
+            return DryRunResult{{"Make repository " + request.copy->text() + " a further copy of the existing one."}};
+        DryRunResult result{
+            {std::string{"Make a "} + (request.sealed ? "sealed" : "managed") + " repository in every configured copy.",
+             "Write the keys of this host to the file that the configuration names."}};
+        result.steps.push_back(request.recovery_kit ? "Write the recovery kit to " + request.recovery_kit->string() + "."
+                                                    : "Write the recovery kit beside the keys.");
+        return result;
+    }
+    std::optional<DryRunResult> operator()(const BackupRunRequest& request) const {
+        DryRunResult result;
+        for (const auto& source : request.sources)
+            result.steps.push_back("Back up " + source.text() + " to every repository" +
+                                   (request.full ? ", reading everything." : "."));
+        return result;
+    }
+    std::optional<DryRunResult> operator()(const LogFollowRequest& request) const {
+        return DryRunResult{{"Ship the log of " + request.source.text() + " to every repository" +
+                             (request.until_caught_up ? " until it has caught up." : " until it is interrupted.")}};
+    }
+    std::optional<DryRunResult> operator()(const WalPushRequest& request) const {
+        return DryRunResult{{"Make sure that " + request.file.string() + " of " + request.source.text() +
+                             " is durable on every required repository."}};
+    }
+    std::optional<DryRunResult> operator()(const SourceAdoptRequest& request) const {
+        return DryRunResult{{"Accept the server that answers now as " + request.source.text() + "."}};
+    }
+    std::optional<DryRunResult> operator()(const SourceRetireRequest& request) const {
+        return DryRunResult{
+            {"Give back what is held on the server of " + request.source.text() + "; backups stay until they expire."}};
+    }
+    std::optional<DryRunResult> operator()(const auto&) const { return {}; }
+};
+
+struct Sources {
+    std::vector<SourceName> operator()(const BackupRunRequest& request) const { return request.sources; }
+    std::vector<SourceName> operator()(const RestorePlanRequest& request) const { return {request.options.source}; }
+    std::vector<SourceName> operator()(const RestoreRunRequest& request) const { return {request.options.source}; }
+    std::vector<SourceName> operator()(const auto& request) const {
+        if constexpr (requires { SourceName{request.source}; })
+            return {request.source};
+        else if constexpr (requires { *request.source; })
+            return request.source ? std::vector{*request.source} : std::vector<SourceName>{};
+        else
+            return {};
+    }
+};
+
+}  // namespace
+
+std::vector<SourceName> sources_of(const Request& request) { return std::visit(Sources{}, request); }
+
+std::optional<DryRunResult> dry_run_of(const Request& request) { return std::visit(Steps{}, request); }
+
+}  // namespace varve::cli
