@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/registry.hpp"
 #include "cli/completion.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/progress.hpp"
 #include "jobs/wal_job.hpp"
 #include "varve/error.hpp"
@@ -123,6 +124,17 @@ public:
         return {};
     }
 
+    /// Nothing is opened and nothing changes; a name that the configuration does not know is refused as it would be for good.
+    cli::Answer dry_run() {
+        if (const auto* restore = std::get_if<cli::RestoreRunRequest>(&line_.request))
+            return (*this)(cli::RestorePlanRequest{.options = restore->options});
+        const auto steps = cli::dry_run_of(line_.request);
+        if (!steps) throw Error{Fault::unsupported, line_.command + " cannot be run dry"};
+        const auto config = load();
+        for (const auto& source : cli::sources_of(line_.request)) config.source(source);
+        return answer(*steps);
+    }
+
 private:
     Config load() const {
         auto file = config_ ? *config_ : config_file(line_.globals.config);
@@ -219,7 +231,7 @@ private:
 cli::Answer run_command_line(const cli::CommandLine& line) {
     try {
         Dispatch dispatch{line};
-        return std::visit(dispatch, line.request);
+        return line.globals.dry_run ? dispatch.dry_run() : std::visit(dispatch, line.request);
     } catch (...) {
         return cli::answer_of(line.command, error_of(std::current_exception()), line.globals.json);
     }
