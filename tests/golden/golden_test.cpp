@@ -50,7 +50,6 @@ void check_backup(Frozen& frozen, const BackupName& name, int number) {
     const auto manifest = run(frozen.io, frozen.repository->manifest(golden_source, name));
     REQUIRE(manifest.content);
     CHECK(manifest.content->facts().at("greeting") == "hello \xFF");
-    CHECK(manifest.content->list_levels() == static_cast<std::uint32_t>(number));
     RepositoryPackOrigin origin{*frozen.repository, golden_source};
     RecallPlan plan;
     plan.repository = frozen.repository->keys().repository;

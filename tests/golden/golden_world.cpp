@@ -27,8 +27,8 @@ Bytes noise(std::size_t bytes, std::uint32_t state) {
 }
 
 GoldenEntry file(std::string path, Bytes content, ChunkProfile profile) {
-    GoldenEntry made{
-        .entry = {.path = std::move(path), .kind = EntryKind::file}, .content = std::move(content), .profile = profile};
+    GoldenEntry made{.entry = {}, .content = std::move(content), .profile = profile};
+    made.entry.path = std::move(path);
     made.entry.size = made.content.size();
     made.entry.mode = 0640;
     made.entry.uid = 26;
@@ -40,7 +40,9 @@ GoldenEntry file(std::string path, Bytes content, ChunkProfile profile) {
 }
 
 GoldenEntry other(std::string path, EntryKind kind, std::string target = {}) {
-    GoldenEntry made{.entry = {.path = std::move(path), .kind = kind}, .content = {}};
+    GoldenEntry made{.entry = {}, .content = {}};
+    made.entry.path = std::move(path);
+    made.entry.kind = kind;
     made.entry.mode = kind == EntryKind::directory ? 0700 : 0777;
     made.entry.link_target = std::move(target);
     return made;

@@ -64,7 +64,7 @@ Task<> back_up(Workshop& shop, int number) {
     };
     auto result = co_await ingest.run(fill);
     shop.index.save_with(shop.scratch.path() / "index", result.new_packs, result.additions);
-    shop.index = ChunkIndex::open(shop.scratch.path() / "index");
+    shop.index = ChunkIndex::open(shop.scratch.path() / "index", 'd');
 
     format::ManifestStructure structure;
     structure.set_source(golden_source.text());
