@@ -11,13 +11,6 @@ namespace varve::postgresql {
 
 namespace {
 
-void refuse_synchronous(const std::string& setting, const std::string& application_name) {
-    if (!is_synchronous(setting, application_name)) return;
-    throw Error{Fault::refused, "the server would take " + application_name +
-                                    " for a synchronous standby, and hold every commit until the archive has it"}
-        .hint("Run: " + excluding_statement(setting, application_name));
-}
-
 Error behind_the_archive(const FollowStart& start, Lsn flushed, bool is_standby) {
     const auto what = "the archive has timeline " + std::to_string(timeline_of(start.lineage)) + " up to " + to_text(start.at) +
                       ", the server only up to " + to_text(flushed);

@@ -1,8 +1,10 @@
 #include "postgresql/follow_stream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "postgresql/server_error.hpp"
+#include "postgresql/sync_names.hpp"
 #include "postgresql/wal_records.hpp"
 #include "postgresql/wal_stream.hpp"
 #include "varve/error.hpp"
@@ -15,6 +17,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds look_around{1};
+constexpr std::chrono::seconds look_at_settings{2};
 
 /// One timeline being streamed. Its tasks share it: the reader, what tells the server how far we are, and two that watch for the
 /// server's shutdown and for a store that refuses.
@@ -52,8 +55,6 @@ private:
     Task<> begin() {
         co_await sink_.begin_lineage(start_.lineage);
         co_await begin_stream(lead_in());
-        // What the archive has is ours to acknowledge at once.
-        if (is_durable(start_.at)) stream_.acknowledge(start_.at);
     }
 
     Task<> begin_stream(Lsn from) {
@@ -92,6 +93,7 @@ private:
     }
 
     Task<> take(WalData data) {
+        if (!std::exchange(data_came_, true)) moved_.notify();
         walker_.feed(data.bytes);
         auto events = walker_.take();
         const auto end = data.at + data.bytes.size();
@@ -134,7 +136,10 @@ private:
         let_go_at_ = stream_.received();
     }
 
+    /// Not before data came: a slot goes back to what we acknowledge, and a new slot must not be told of a position that the
+    /// server no longer has, or it is lost at once.
     Task<> acknowledge() {
+        while (!data_came_) co_await moved_.wait();
         while (true) {
             const auto durable = sink_.durable();
             if (durable && durable->lineage == start_.lineage.name) stream_.acknowledge(durable->at);
@@ -156,8 +161,9 @@ private:
         }
     }
 
-    /// Beside the stream, an idle session: the server ends it when it shuts down, also when the stream is not read because the
-    /// archive is slow. A replication session, for a plain one would hold a smart shutdown.
+    /// Beside the stream, a session that is idle but for one question: nobody may make us a synchronous standby while we stream,
+    /// or commits would wait for an object store. The server ends it when it shuts down, also when the stream is not read because
+    /// the archive is slow. A replication session, for a plain one would hold a smart shutdown.
     Task<> watch_for_shutdown() {
         auto connection = context_.connection;
         connection.application_name += "_watch";
@@ -176,9 +182,21 @@ private:
                 co_await let_go();
                 co_return;
             }
-            while (PQconsumeInput(idle->raw()) != 0 && PQstatus(idle->raw()) == CONNECTION_OK)
-                co_await idle->wait_readable(std::chrono::hours{1});
+            while (PQconsumeInput(idle->raw()) != 0 && PQstatus(idle->raw()) == CONNECTION_OK) {
+                refuse_synchronous(co_await setting_of(*idle), context_.connection.application_name);
+                co_await idle->wait_readable(look_at_settings);
+            }
         }
+    }
+
+    /// Nothing while the server ends the session: the caller sees that by the connection.
+    static Task<std::string> setting_of(Session& idle) {
+        try {
+            co_return co_await idle.value("SHOW synchronous_standby_names");
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+        }
+        co_return std::string{};
     }
 
     bool is_durable(Lsn at) const {
@@ -191,7 +209,8 @@ private:
     LogSink& sink_;
     WalStream stream_;
     WalWalker walker_;
-    Signal moved_;  ///< durable() did
+    Signal moved_;  ///< durable() did, or the first data came
+    bool data_came_ = false;
     std::optional<SteadyClock::time_point> let_go_until_;
     Lsn let_go_at_ = 0;
 };

@@ -33,8 +33,8 @@ std::string copying_command(const std::filesystem::path& directory);
 std::string fetching_command(const std::filesystem::path& directory, const std::filesystem::path& varve,
                              const std::filesystem::path& plan_file);
 
-/// Removes the staged log when recovery has ended: for recovery_end_command. The empty folder stays where the server's user may not
-/// remove it.
+/// Removes the staged log when recovery has ended: for recovery_end_command. The empty folder stays where the server's user may
+/// not remove it.
 std::string removing_command(const std::filesystem::path& directory);
 
 /// One word for a POSIX shell.

@@ -171,4 +171,11 @@ std::string excluding_statement(std::string_view setting, std::string_view appli
     return "ALTER SYSTEM SET synchronous_standby_names = " + quote_literal(value) + "; SELECT pg_reload_conf();";
 }
 
+void refuse_synchronous(std::string_view setting, const std::string& application_name) {
+    if (!is_synchronous(setting, application_name)) return;
+    throw Error{Fault::refused, "the server's synchronous_standby_names would take " + application_name +
+                                    " for a synchronous standby, and hold every commit until the archive has it"}
+        .hint("Run: " + excluding_statement(setting, application_name));
+}
+
 }  // namespace varve::postgresql

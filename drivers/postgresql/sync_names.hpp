@@ -19,4 +19,7 @@ bool is_synchronous(std::string_view setting, std::string_view application_name)
 /// A `*` cannot exclude anyone: the statement then asks for the standbys' names.
 std::string excluding_statement(std::string_view setting, std::string_view application_name);
 
+/// Fault::refused, with the statement that mends it, when the setting takes us for a synchronous standby.
+void refuse_synchronous(std::string_view setting, const std::string& application_name);
+
 }  // namespace varve::postgresql

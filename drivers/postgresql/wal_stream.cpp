@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "postgresql/server_error.hpp"
-#include "postgresql/wal_layout.hpp"
 
 namespace varve::postgresql {
 
@@ -91,7 +90,8 @@ WalMessage WalStream::decode(ByteView message) {
     if (at != received_)
         throw Error{Fault::corrupt, "the server streamed the log from " + to_text(at) + " and not from " + to_text(received_)};
     server_end_ = u64_at(message, 9);
-    sent_at_ = wal::instant_at(message, 17);
+    // In network order, unlike the same number inside a record.
+    sent_at_ = Instant{std::chrono::microseconds{static_cast<std::int64_t>(u64_at(message, 17)) + from_1970_to_2000}};
     return take_data(to_bytes(message.subspan(data_header_bytes)));
 }
 

@@ -29,6 +29,7 @@ public:
     std::vector<Line> lines;  ///< in the order they began
     int seals = 0;
     std::optional<Error> blocked;
+    std::optional<Moment> known;  ///< the last known_through()
     Signal changed;
 
     Line& line() { return lines.back(); }
@@ -78,6 +79,7 @@ public:
         co_return;
     }
     Task<> record_gap(Gap) override { co_return; }
+    void known_through(std::uint64_t at, Instant time) override { known = Moment{at, time}; }
     Task<> seal() override {
         ++seals;
         if (durability == Durability::when_sealed && !lines.empty() && !line().bytes.empty()) make_durable();

@@ -30,7 +30,8 @@ Verdict verdict(SourceStatus status, const ServiceView* service) {
 }  // namespace
 
 TEST_CASE("a source is green only when it has a young backup, a followed log, no gap and no lag") {
-    const ServiceView following{.follows = true, .connected = true};
+    ServiceView following;
+    following.follows = following.connected = true;
     auto lagging = backed_up(1h);
     lagging.durable[RepositoryName{"local"}].lag = 31s;
     auto holed = backed_up(1h);

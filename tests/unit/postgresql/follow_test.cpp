@@ -152,6 +152,10 @@ TEST_CASE("the followed log is the server's, byte by byte and commit by commit",
 
     REQUIRE(place.log.lines.size() == 1);
     check_against_server(server, place.log.line());
+    REQUIRE(place.log.known);
+    CHECK(place.log.known->at == place.log.line().end());
+    CHECK(place.log.known->time >= place.log.line().moments.back().time);
+    CHECK(place.log.known->time <= place.clock.now());
     CHECK(place.log.line().begin % segment_bytes == 0);
     CHECK(place.log.line().moments.size() >= 7);
     const auto newest = server.sql("SELECT extract(epoch FROM timestamp)::numeric * 1000000 FROM pg_last_committed_xact()");
