@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import tempfile
 import time
 
 import psycopg2
@@ -39,7 +40,8 @@ class PrivateCluster:
         self.bin = binaries(version)
         self.tools = debian_bin()
         self.data = pathlib.Path(data) if data else self.directory / "data"
-        self.sockets = place.make_dir(self.directory / "s")
+        # A socket's path may have 107 bytes: not below the test's own long name.
+        self.sockets = place.make_dir(tempfile.mkdtemp(prefix="varve-s", dir="/tmp"))
         self.port = place.free_port()
         self.log = self.directory / "server.log"
         self.pid = None
@@ -149,6 +151,7 @@ class PrivateCluster:
     def __exit__(self, *_):
         if self.running():
             self.kill()
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     # ------------------------------------------------------------------------------------------------- SQL
 

@@ -116,7 +116,8 @@ class Varve:
         return self.do("restore", "run", source, "--to", to, *target, **options)
 
     def status(self, source="pg/main"):
-        return next(one for one in self.do("status")["sources"] if one["name"] == source)
+        # Not green is exit 20, and still a whole answer.
+        return next(one for one in self.ask("status").document["result"]["sources"] if one["name"] == source)
 
     def durable(self, source="pg/main", repository="local"):
         """The newest position that is durable in the repository, as the engine prints it; None before the first."""
