@@ -91,7 +91,7 @@ class PrivateCluster:
         os.kill(self.pid, {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode])
         try:
             place.wait_until(lambda: not alive(self.pid), timeout, 0.02)
-        except AssertionError:
+        except place.TookTooLong:
             self.kill()
             raise AssertionError(f"pg_ctl stop -m {mode} had not ended after {timeout} s") from None
         self.pid = None

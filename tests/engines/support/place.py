@@ -64,6 +64,10 @@ def run(arguments, *, user=None, timeout=120, check=True, env=None, cwd="/tmp", 
     return done
 
 
+class TookTooLong(AssertionError):
+    """What was waited for did not come true."""
+
+
 def wait_until(what, seconds=30, every=0.05):
     """Waits for what can be observed: calls `what` until it gives something true, and gives that."""
     end = time.monotonic() + seconds
@@ -72,5 +76,5 @@ def wait_until(what, seconds=30, every=0.05):
         if seen:
             return seen
         if time.monotonic() > end:
-            raise AssertionError(f"did not come true within {seconds} s: {getattr(what, '__doc__', None) or what}")
+            raise TookTooLong(f"did not come true within {seconds} s: {getattr(what, '__doc__', None) or what}")
         time.sleep(every)

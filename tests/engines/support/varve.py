@@ -116,8 +116,10 @@ class Varve:
         return self.do("restore", "run", source, "--to", to, *target, **options)
 
     def status(self, source="pg/main"):
-        # Not green is exit 20, and still a whole answer.
-        return next(one for one in self.ask("status").document["result"]["sources"] if one["name"] == source)
+        """What status says: not green is exit 20, and still a whole answer."""
+        answer = self.ask("status")
+        assert answer.exit_code in (0, 20), f"{answer.document}\n{answer.stderr}"
+        return next(one for one in answer.document["result"]["sources"] if one["name"] == source)
 
     def durable(self, source="pg/main", repository="local"):
         """The newest position that is durable in the repository, as the engine prints it; None before the first."""
@@ -186,7 +188,7 @@ class Varve:
             return now and lsn_number(now) >= position and now
         try:
             return place.wait_until(far_enough, seconds, 0.1)
-        except AssertionError:
+        except place.TookTooLong:
             raise AssertionError(f"durable is {self.durable(source, repository)}, wanted {position >> 32:X}/{position & 0xFFFFFFFF:X}\n{self.log_text()}") from None
 
     def objects(self, kind=""):
