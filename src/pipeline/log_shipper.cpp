@@ -38,7 +38,8 @@ struct LogShipper::State {
     std::optional<Held> open;           ///< grows
     std::deque<Held> sealed;            ///< in order; the first one is being stored
     std::optional<LogPosition> durable;
-    std::optional<Instant> last_commit;
+    std::optional<Instant> last_commit;         ///< of what was taken
+    std::optional<Instant> sealed_last_commit;  ///< of what is sealed
     std::optional<Instant> durable_through;
     std::optional<Error> blocked;
     std::uint64_t held_bytes = 0;
@@ -53,6 +54,7 @@ struct LogShipper::State {
 
 void LogShipper::State::seal() {
     if (!open) return;
+    sealed_last_commit = last_commit;
     sealed.push_back(*std::exchange(open, std::nullopt));
     changed.notify();
 }
@@ -61,6 +63,7 @@ void LogShipper::State::forget_open() {
     if (!open) return;
     held_bytes -= bytes_of(*open->batch);
     open.reset();
+    last_commit = sealed_last_commit;  // a commit that went with its bytes is not in the archive
     changed.notify();
 }
 
@@ -215,7 +218,7 @@ void LogShipper::resume_from(Lineage lineage, LogPosition durable, std::optional
     state_->lineage = std::move(lineage);
     state_->next = durable.at;
     state_->durable = std::move(durable);
-    state_->last_commit = last_commit;
+    state_->last_commit = state_->sealed_last_commit = last_commit;
 }
 
 Task<> LogShipper::run() {

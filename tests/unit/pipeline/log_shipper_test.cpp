@@ -154,6 +154,25 @@ TEST_CASE("after a reconnect what is sent again is neither lost nor stored twice
     CHECK(ship.shipper.durable()->at == 160);
 }
 
+// A commit that was received, not sealed and dropped at a reconnect stood as "last commit" in the next object's name: the archive
+// seemed to reach further than it did.
+TEST_CASE("a commit that was dropped with its bytes is not carried on to the next object") {
+    Fixture ship;
+    const auto noon = from_rfc3339("2026-11-23T12:00:00Z");
+    auto first = run_of(0, 100);
+    first.moments = {{.at = 50, .time = noon}};
+    ship.append(first);
+    auto dropped = run_of(100, 30);
+    dropped.moments = {{.at = 125, .time = noon + 5min}};
+    ship.append(dropped);
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("line")));
+    ship.append(run_of(100, 20));
+    ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches[1].last_commit == noon);
+}
+
 TEST_CASE("a hole that nobody declared is a defect, and a declared one is stored before the log goes on") {
     Fixture ship;
     ship.append(run_of(0, 10));
