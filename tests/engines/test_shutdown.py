@@ -39,6 +39,7 @@ def test_a_shutdown_with_the_store_up_leaves_everything_in_the_archive(new_clust
     source = new_cluster()
     ledger = Ledger(source).create()
     varve = new_varve(source, ship_interval="30s").serve()
+    place.wait_until(lambda: source.value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND application_name !~ 'base'"))
     ledger.write(20)
     from support.cluster import lsn_number
     end = lsn_number(source.lsn())

@@ -1,0 +1,59 @@
+"""What scripts rely on: fields of the JSON answers, the README's configuration, commands that change nothing."""
+import re
+
+from support import place
+from support.ledger import Ledger
+from support.varve import Varve
+
+
+def test_the_json_answers_have_the_fields_that_are_promised(new_cluster, new_varve, room):
+    source = new_cluster()
+    ledger = Ledger(source).create()
+    varve = new_varve(source).serve()
+    made = varve.backup()
+    ledger.write(5)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+
+    assert made.keys() >= {"id", "source", "start_time", "stop_time", "files", "bytes_source", "bytes_read", "bytes_stored", "chunks_new",
+                           "chunks_reused", "duration_seconds"}
+    listed = varve.do("backup", "list")["backups"][0]
+    assert listed.keys() >= {"id", "source", "start_time", "stop_time", "kept_until", "tiers", "state", "bytes_source", "bytes_stored", "copies"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", listed["start_time"]) and listed["start_time"] < listed["stop_time"] < listed["kept_until"]
+    assert listed["copies"] == ["local"] or listed["copies"][0]["name"] == "local"
+    status = varve.status()
+    assert status.keys() >= {"name", "driver", "state", "reason", "last_backup", "log", "recovery_windows", "gaps", "last_drill"}
+    assert status["driver"] == "postgresql" and status["state"] == "ok" and status["last_backup"]["id"] == made["id"]
+    assert status["log"]["durable"]["local"].keys() >= {"position", "time", "lag_seconds"}
+    assert re.fullmatch(r"[0-9A-F]+/[0-9A-F]+", status["log"]["durable"]["local"]["position"])
+    window = status["recovery_windows"][0]
+    assert window.keys() >= {"from", "to", "lineage"} and window["from"] < window["to"]
+    restored = varve.restore(room / "copy", "--latest")
+    assert restored.keys() >= {"base", "target_requested", "target_reached", "bytes_written", "duration_seconds"}
+    assert varve.do("backup", "show", made["id"])
+    assert varve.do("restore", "plan", "pg/main", "--to", room / "planned", "--latest") and not (room / "planned").exists()
+    assert varve.do("check", "pg/main")
+    assert varve.do("version")
+    for shell in ("bash", "zsh", "fish"):
+        assert "varve" in place.run([varve.binary, "completion", shell]).stdout
+
+
+def test_dry_run_changes_nothing(new_cluster, new_varve, room):
+    source = new_cluster()
+    varve = new_varve(source)
+    objects = varve.objects()
+    varve.do("backup", "run", "pg/main", "--dry-run")
+    varve.do("log", "follow", "pg/main", "--until-caught-up", "--dry-run")
+    assert varve.objects() == objects and not source.value("SELECT count(*) FROM pg_replication_slots")
+    varve.backup()
+    varve.do("restore", "run", "pg/main", "--to", room / "copy", "--immediate", "--dry-run")
+    assert not (room / "copy").exists()
+
+
+def test_the_configuration_of_the_readme_is_right(room, binary):
+    text = re.search(r"```toml\n(.*?)```", (place.ROOT / "README.md").read_text(), re.S).group(1)
+    varve = Varve(room / "varve", binary=binary)
+    varve.config.write_text(text)
+    place.give(varve.config)
+    assert varve.do("config", "check") is not None
+    shown = varve.do("config", "show")
+    assert "ship_interval" in str(shown)

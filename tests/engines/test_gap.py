@@ -1,0 +1,113 @@
+"""An unwritable store loses nothing; a lost slot is a gap that is recorded, shown and closed."""
+import datetime
+
+from support import place
+from support.cluster import lsn_number
+from support.faults import Mount, Unwritable
+from support.ledger import Ledger, expect_prefix, restored_rows, up_to_time
+
+UTC = datetime.timezone.utc
+
+
+def test_nothing_is_lost_while_the_store_is_unwritable_and_it_catches_up_by_itself(new_cluster, new_varve, open_restored, room):
+    source = new_cluster()
+    ledger = Ledger(source, pause=0.005).create()
+    varve = new_varve(source).serve()
+    varve.backup()
+    with ledger.running():
+        ledger.wait_for(50)
+        varve.wait_durable(1)
+        with Unwritable(varve.repository):
+            ledger.wait_for(100)
+            held = varve.durable()
+
+            def shown():
+                """status says that the store refuses, and how far behind it is"""
+                state = varve.status()
+                lag = ((state["log"].get("durable") or {}).get("local") or {}).get("lag_seconds") or 0
+                return state["state"] in ("warning", "failed") and state["reason"] and lag >= 2 and state
+            place.wait_until(shown, 60)
+            assert lsn_number(varve.durable()) < lsn_number(source.lsn())
+            # The server keeps it for us.
+            slot = source.value("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name LIKE 'varve_%' AND NOT temporary")
+            assert lsn_number(slot) <= lsn_number(held) + 1
+            ledger.wait_for(100)
+        end = lsn_number(source.lsn())
+        varve.wait_durable(end, seconds=90)
+        place.wait_until(lambda: varve.status()["state"] == "ok", 60)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    assert varve.status()["gaps"] == []
+
+    varve.restore(room / "copy", "--latest")
+    expect_prefix(open_restored(room / "copy", source), ledger, ledger.history(), restored_rows(source))
+
+
+def test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_it(new_cluster, new_varve, open_restored, room):
+    source = new_cluster(segment_mib=1, settings={"max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    ledger = Ledger(source, writers=2).create()
+    varve = new_varve(source).serve()
+    varve.backup()
+    ledger.write(10)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    varve.stop()
+    known = varve.do("backup", "list", "pg/main")["backups"]
+    source.execute("CREATE TABLE filler AS SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 30000) n", "CHECKPOINT")
+    place.wait_until(lambda: source.value("SELECT wal_status FROM pg_replication_slots") == "lost" or source.execute("SELECT pg_switch_wal()", "CHECKPOINT"))
+    inside = datetime.datetime.now(UTC)
+
+    varve.serve()
+    gap = place.wait_until(lambda: varve.status()["gaps"], 60)[0]
+    assert gap, gap
+    backups = place.wait_until(lambda: (found := varve.do("backup", "list", "pg/main")["backups"]) and len(found) > len(known) and found, 60)
+    listed = varve.ask("log", "gaps", "pg/main")
+    assert listed.exit_code == 20 and listed.document["result"]["gaps"], listed.document
+    begin = lsn_number(source.lsn())
+    ledger.write(10)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+
+    error = varve.refused("restore", "run", "pg/main", "--to", room / "inside", "--at", inside.isoformat(), code="point_not_recoverable", exit_code=22)
+    assert "20" in str(error["context"]) + str(error["remedy"]) + error["message"]
+    assert not (room / "inside").exists()
+    # After the gap every instant can be had again, and before it too.
+    varve.restore(room / "after", "--latest")
+    assert len(restored_rows(open_restored(room / "after", source))) == 20
+    varve.restore(room / "before", "--backup", backups[-1]["id"])
+    assert open_restored(room / "before", source).value("SELECT to_regclass('filler') IS NULL")
+    windows = varve.status()["recovery_windows"]
+    assert len(windows) >= 2, windows
+    assert begin
+
+
+def test_a_gap_ends_a_caught_up_check_with_20(new_cluster, new_varve):
+    """Scripts that ask learn of it."""
+    source = new_cluster(segment_mib=1, settings={"max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    varve = new_varve(source)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    source.execute("CREATE TABLE filler AS SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 30000) n", "CHECKPOINT")
+    place.wait_until(lambda: source.value("SELECT wal_status FROM pg_replication_slots") == "lost" or source.execute("SELECT pg_switch_wal()", "CHECKPOINT"))
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    assert varve.ask("log", "gaps", "pg/main").exit_code == 20
+
+
+def test_a_full_repository_stops_nothing_and_is_said(new_cluster, new_varve, closing, room):
+    mount = closing(Mount(room / "mount", mib=64))
+    source = new_cluster()
+    ledger = Ledger(source, pause=0.005).create()
+    varve = new_varve(source, init=False)
+    varve.repository = mount.directory / "repository"
+    varve.repositories = [{"name": "local", "url": f"file://{varve.repository}"}]
+    varve.write()
+    varve.init()
+    varve.backup()
+    varve.serve()
+    with ledger.running():
+        ledger.wait_for(20)
+        mount.fill()
+        ledger.wait_for(100)
+        state = place.wait_until(lambda: (now := varve.status())["state"] in ("warning", "failed") and now, 60)
+        assert "no space" in state["reason"].lower() or "full" in state["reason"].lower(), state["reason"]
+        assert varve.ask("backup", "run", "pg/main").exit_code not in (0, 3)
+        assert len(varve.do("backup", "list", "pg/main")["backups"]) == 1
+        mount.empty()
+        varve.wait_durable(lsn_number(source.lsn()), seconds=90)
+    assert varve.backup()
