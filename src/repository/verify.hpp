@@ -16,7 +16,7 @@ namespace varve {
 struct VerifyOrder {
     int level = 1;
     std::uint64_t bytes_max = UINT64_MAX;  ///< of each copy: never-checked objects first, newest first; then the oldest-checked
-    std::filesystem::path memory{};          ///< a folder that remembers what was checked when; empty: nothing is remembered
+    std::filesystem::path memory{};        ///< a folder that remembers what was checked when; empty: nothing is remembered
 };
 
 struct DamagedObject {
