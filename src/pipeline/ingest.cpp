@@ -223,14 +223,16 @@ Task<FileRead> Ingest::take_file(Entry entry, std::shared_ptr<const LocalFile> f
     state.require_room();
     Content content;
     if (entry.size > region_bytes && profile == ChunkProfile::page)
-        content = co_await state.take_regions(state.cutter_for(profile), entry.size, std::move(file), std::move(check));
+        content = co_await state.take_regions(state.cutter_for(profile), entry.size, std::move(file), check);
     else if (entry.size > region_bytes)
-        content = co_await state.take_stream(profile, entry.size, std::move(file), std::move(check));
+        content = co_await state.take_stream(profile, entry.size, std::move(file), check);
     else if (entry.size > 0)
-        content = co_await state.take_whole(state.cutter_for(profile), entry.size, std::move(file), std::move(check));
+        content = co_await state.take_whole(state.cutter_for(profile), entry.size, std::move(file), check);
 
-    const FileRead read{.bytes = content.bytes, .reused_all = content.sealed == 0};
+    FileRead read{.bytes = content.bytes, .reused_all = content.sealed == 0};
     state.bytes_read += read.bytes;
+    if (check) read.kept = co_await on_pool(state.pools.cpu, [check] { return check->accept(); });
+    if (!read.kept) co_return read;  // its chunks stay: the next try will mostly find them again
     entry.size = read.bytes;
     co_await state.record(std::move(entry), std::move(content));
     co_return read;

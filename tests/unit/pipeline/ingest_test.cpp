@@ -317,6 +317,56 @@ TEST_CASE("a pack that is refused ends the backup with what the store said", "[p
     CHECK_THROWS_WITH(rig.back_up(fill), Catch::Contains("the store went away"));
 }
 
+TEST_CASE("a file that its check does not accept stays out, and may be taken again", "[pipeline]") {
+    class Once final : public BlockCheck {
+    public:
+        void look(std::uint64_t, ByteView) override {}
+        bool accept() override { return ++asked_ > 1; }
+
+    private:
+        int asked_ = 0;
+    };
+    Rig rig;
+    const auto profile = GENERATE(ChunkProfile::page, ChunkProfile::file);
+    const auto size = GENERATE(0, 1000, 9 * mib);
+    const auto content = random_bytes_of(static_cast<std::size_t>(size), 1);
+    const auto source = rig.make_file("busy", content);
+    std::vector<bool> kept;
+    const auto result = rig.back_up([&](BackupSink& sink) -> Task<> {
+        const auto check = std::make_shared<Once>();
+        for (int n = 0; n < 2; ++n) kept.push_back((co_await sink.take_file(source.entry, source.file, profile, check)).kept);
+    });
+    const auto recalled = rig.recall(result);
+
+    CHECK(kept == std::vector<bool>{false, true});
+    CHECK(rig.entries(*recalled).size() == 1);
+    CHECK(rig.read(*recalled, "busy") == content);
+}
+
+TEST_CASE("a file that cannot be read says so by its path, and the backup may go on", "[pipeline]") {
+    Rig rig;
+    const auto content = random_bytes_of(1000, 1);
+    const auto good = rig.make_file("good", content);
+    // Reading it at 0 fails with EIO, like a bad sector.
+    const auto bad = std::make_shared<const LocalFile>(LocalFile::open("/proc/self/mem"));
+    const auto size = GENERATE(100u, 9u << 20);
+    const auto profile = GENERATE(ChunkProfile::page, ChunkProfile::file);
+    std::string path;
+    const auto result = rig.back_up([&](BackupSink& sink) -> Task<> {
+        try {
+            co_await sink.take_file(file_entry("bad", size), bad, profile);
+        } catch (const Error& error) {
+            path = error.context().at("path");
+        }
+        co_await sink.take_file(good.entry, good.file, profile);
+    });
+    const auto recalled = rig.recall(result);
+
+    CHECK(path == "/proc/self/mem");
+    CHECK(rig.entries(*recalled).size() == 1);
+    CHECK(rig.read(*recalled, "good") == content);
+}
+
 TEST_CASE("a sink that is used outside its run is a defect", "[pipeline]") {
     Rig rig;
     Ingest ingest{rig.pools.pools, rig.packs, rig.index, rig.sealing, rig.keys, rig.options, nullptr, {}};
