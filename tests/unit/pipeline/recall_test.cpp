@@ -111,7 +111,7 @@ TEST_CASE("a damaged pack harms the files that need it and no other", "[pipeline
 
     CHECK_THAT(sentence, Catch::Contains(to_hex(packed.pack_of[1])));
     CHECK_THAT(sentence, Catch::Contains("harms f1"));
-    CHECK_THAT(sentence, !Catch::Contains("f0"));
+    CHECK(sentence.ends_with("harms f1"));  // and nobody else
     CHECK(same(rig, targets[0]));
     CHECK(same(rig, targets[2]));
     CHECK_FALSE(std::filesystem::exists(out / "f1"));
