@@ -57,6 +57,7 @@ Task<> LogFollower::State::prepare() {
                                            ShipperOptions{.interval = setup.ship_interval}, setup.name);
     sink = std::make_unique<SegmentHashes>(*shipper);
     const auto catalog = co_await LogCatalog::read(context.repository, setup.name);
+    catalog.require_required();
     if (const auto tip = catalog.tip()) {
         shipper->resume_from(tip->lineage, tip->position, tip->last_commit);
         log(LogLevel::info, name(), "following on from " + tip->position.text);

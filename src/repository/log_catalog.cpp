@@ -47,6 +47,26 @@ Task<format::LogStructure> readable_structure(Repository& repository, SourceName
     throw *last;
 }
 
+/// Where the required copy ends that is furthest behind. A copy that has nothing of this lineage does not count: it is new.
+std::uint64_t end_everywhere(Repository& repository, const std::vector<LogName>& objects) {
+    std::map<RepositoryName, std::uint64_t> ends;
+    for (const auto& object : objects)
+        for (const auto& copy : object.copies) ends[copy] = std::max(ends[copy], object.to);
+    std::uint64_t end = UINT64_MAX;
+    for (const auto& copy : repository.copies().all())
+        if (copy.required && ends.contains(copy.name)) end = std::min(end, ends[copy.name]);
+    return end;
+}
+
+/// `end` as the engine prints it, from an object that ends there.
+Task<LogPosition> position_at(Repository& repository, SourceName source, std::vector<LogName> objects, std::uint64_t end,
+                              LogPosition newest) {
+    if (end >= newest.at) co_return newest;
+    std::erase_if(objects, [&](const LogName& object) { return object.to != end; });
+    const auto structure = co_await readable_structure(repository, std::move(source), std::move(objects));
+    co_return LogPosition{.lineage = newest.lineage, .at = end, .text = structure.to_text()};
+}
+
 }  // namespace
 
 Task<LogCatalog> LogCatalog::read(Repository& repository, SourceName source) {
@@ -55,6 +75,9 @@ Task<LogCatalog> LogCatalog::read(Repository& repository, SourceName source) {
     for (auto& object : listing.logs) by_lineage[object.lineage].push_back(std::move(object));
     LogCatalog catalog;
     catalog.unanswered_ = std::move(listing.unanswered);
+    for (const auto& copy : repository.copies().all())
+        if (copy.required && std::ranges::find(catalog.unanswered_, copy.name) != catalog.unanswered_.end())
+            catalog.required_unanswered_ = copy.name;
     for (auto& [stored, objects] : by_lineage) {
         LineageLog lineage;
         lineage.stored = stored;
@@ -63,6 +86,8 @@ Task<LogCatalog> LogCatalog::read(Repository& repository, SourceName source) {
         lineage.newest = {.lineage = lineage.lineage.name, .at = structure.to(), .text = structure.to_text()};
         if (structure.last_commit() != 0) lineage.last_commit = from_format(structure.last_commit());
         if (structure.known_through() != 0) lineage.known_through = from_format(structure.known_through());
+        const auto end = end_everywhere(repository, objects);
+        lineage.everywhere = co_await position_at(repository, source, objects, end, lineage.newest);
         lineage.stretches = stretches_of(std::move(objects));
         catalog.lineages_.push_back(std::move(lineage));
     }
@@ -74,6 +99,11 @@ const LineageLog* LogCatalog::find(const LineageName& name) const noexcept {
     return found == lineages_.end() ? nullptr : &*found;
 }
 
+void LogCatalog::require_required() const {
+    if (!required_unanswered_) return;
+    throw Error{Fault::unreachable, "the required copy " + required_unanswered_->text() + " did not say what log it has"};
+}
+
 std::optional<LogCatalog::Tip> LogCatalog::tip() const {
     const LineageLog* newest = nullptr;
     for (const auto& log : lineages_)
@@ -83,7 +113,7 @@ std::optional<LogCatalog::Tip> LogCatalog::tip() const {
             newest = &log;
     if (newest == nullptr) return std::nullopt;
     return Tip{.lineage = newest->lineage,
-               .position = newest->newest,
+               .position = newest->everywhere,
                .last_commit = newest->last_commit,
                .stored_at = newest->stretches.back().stored_at};
 }

@@ -24,6 +24,7 @@ struct LineageLog {
     std::string stored;                    ///< its name in keys
     std::vector<LogStretch> stretches;     ///< by position; between two of them is a gap
     LogPosition newest;                    ///< the end of its newest readable object
+    LogPosition everywhere;                ///< the end of what every required copy that has this lineage holds: at most `newest`
     std::optional<Instant> last_commit;    ///< newest commit known there, exactly
     std::optional<Instant> known_through;  ///< every commit up to then, by the source's clock, lies before `newest`
 };
@@ -35,7 +36,8 @@ public:
 
     const std::vector<LineageLog>& lineages() const noexcept { return lineages_; }
     const LineageLog* find(const LineageName& name) const noexcept;
-    /// The lineage that was written to last, and where it ends: where a follower resumes. Nothing in an empty archive.
+    /// The lineage that was written to last, and where it ends in every required copy: where a follower resumes, so that none of
+    /// them keeps a hole. Nothing in an empty archive.
     struct Tip {
         Lineage lineage;
         LogPosition position;
@@ -45,10 +47,13 @@ public:
     std::optional<Tip> tip() const;
     /// Copies that did not answer and may have more: while there is one, absence is not positive.
     const std::vector<RepositoryName>& unanswered() const noexcept { return unanswered_; }
+    /// Fault::unreachable when a required copy did not answer: a follower must not resume from what only the others have.
+    void require_required() const;
 
 private:
     std::vector<LineageLog> lineages_;
     std::vector<RepositoryName> unanswered_;
+    std::optional<RepositoryName> required_unanswered_;
 };
 
 /// Reads along a frozen path. Keeps the opened object in hand; fetches ahead a little. Needs a key that opens content.

@@ -1,5 +1,7 @@
 #include "repository/log_store.hpp"
 
+#include <set>
+
 #include "base/failpoint.hpp"
 #include "repository/log_object.hpp"
 #include "repository/object_keys.hpp"
@@ -21,7 +23,7 @@ Task<> put_durably(Store& store, ObjectKey key, ByteView bytes) {
 
 }  // namespace
 
-struct LogStore::State {
+struct LogStore::State : std::enable_shared_from_this<LogStore::State> {
     State(Repository& repository_given, SourceName source_given, std::string driver, TaskGroup& background_given)
         : repository{repository_given},
           source{std::move(source_given)},
@@ -39,6 +41,18 @@ struct LogStore::State {
     LogStoreState shown;
     std::uint64_t optional_bytes = 0;
 
+    /// A batch on its way. Sealed once: trying again puts the same bytes where they are missing, and never a second object.
+    struct Passage {
+        std::shared_ptr<const LogBatch> batch;
+        std::shared_ptr<const SealedObject> object;
+        ObjectKey key;
+        std::set<RepositoryName> stored_in;  ///< required copies that have it durably
+    };
+    std::shared_ptr<Passage> passage;
+
+    Task<std::shared_ptr<Passage>> begin_passage(std::shared_ptr<const LogBatch> batch);
+    void hand_to_optional_copies(const Passage& begun);
+
     void stored(const RepositoryName& copy, const LogPosition& to) {
         shown.durable[copy] = to;
         shown.durable_since[copy] = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -49,15 +63,17 @@ struct LogStore::State {
 
 namespace {
 
-template <class State>
-Task<> put_required(State& state, const Copy& copy, ObjectKey key, ByteView bytes, LogPosition to) {
+/// Ends without throwing: a copy that fails must not cut the others short, or they would never get anything while it is down.
+template <class State, class Passage>
+Task<> put_required(State& state, Passage& passage, const Copy& copy, std::optional<Error>& failure) {
     try {
-        co_await put_durably(*copy.store, std::move(key), bytes);
-        state.stored(copy.name, to);
+        co_await put_durably(*copy.store, passage.key, passage.object->bytes);
+        passage.stored_in.insert(copy.name);
+        state.stored(copy.name, passage.batch->to);
     } catch (Error& error) {
-        if (error.fault() != Fault::cancelled) state.failed(copy.name, error);
-        error.during("storing the log in " + copy.name.text());
-        throw;
+        if (error.fault() == Fault::cancelled) throw;
+        state.failed(copy.name, error);
+        if (!failure) failure = error.during("storing the log in " + copy.name.text());
     }
 }
 
@@ -78,6 +94,27 @@ Task<> put_optional(StatePointer state, Copy copy, ObjectKey key, std::shared_pt
 
 }  // namespace
 
+Task<std::shared_ptr<LogStore::State::Passage>> LogStore::State::begin_passage(std::shared_ptr<const LogBatch> batch) {
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    auto seal = [&] { return std::make_shared<const SealedObject>(seal_log(*batch, author, sealing, now, log_level)); };
+    auto object = co_await on_pool(repository.pools().log, seal);
+    auto key = log_key(stored_name(keys, source), stored_name(keys, batch->lineage.name), batch->from.at, batch->to.at,
+                       batch->last_commit.value_or(now), object->name);
+    co_return std::make_shared<Passage>(std::move(batch), std::move(object), std::move(key));
+}
+
+void LogStore::State::hand_to_optional_copies(const Passage& begun) {
+    for (const auto& copy : repository.copies().all()) {
+        if (copy.required) continue;
+        if (optional_bytes + begun.object->bytes.size() > optional_bytes_max) {
+            shown.failing[copy.name] = "too slow: log objects were left out; complete it with varve repository copy";
+            continue;
+        }
+        optional_bytes += begun.object->bytes.size();
+        background.spawn(put_optional(shared_from_this(), copy, begun.key, begun.object, begun.batch->to));
+    }
+}
+
 LogStore::LogStore(Repository& repository, SourceName source, std::string driver, TaskGroup& background)
     : state_{std::make_shared<State>(repository, std::move(source), std::move(driver), background)} {}
 LogStore::~LogStore() = default;
@@ -86,27 +123,22 @@ const LogStoreState& LogStore::state() const noexcept { return state_->shown; }
 
 Task<> LogStore::put_log(std::shared_ptr<const LogBatch> batch) {
     const auto state = state_;
-    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-    auto seal = [&] {
-        return std::make_shared<const SealedObject>(seal_log(*batch, state->author, state->sealing, now, log_level));
-    };
-    const auto object = co_await on_pool(state->repository.pools().log, seal);
-    const auto key = log_key(stored_name(state->keys, state->source), stored_name(state->keys, batch->lineage.name),
-                             batch->from.at, batch->to.at, batch->last_commit.value_or(now), object->name);
-    failpoint("log.before_put");
-    std::vector<const Copy*> required;
-    for (const auto& copy : state->repository.copies().all()) {
-        if (copy.required) {
-            required.push_back(&copy);
-        } else if (state->optional_bytes + object->bytes.size() <= optional_bytes_max) {
-            state->optional_bytes += object->bytes.size();
-            state->background.spawn(put_optional(state, copy, key, object, batch->to));
-        } else {
-            state->shown.failing[copy.name] = "too slow: log objects were left out; complete it with varve repository copy";
-        }
+    auto passage = state->passage;
+    if (!passage || passage->batch != batch) {
+        passage = co_await state->begin_passage(batch);
+        state->passage = passage;
+        state->hand_to_optional_copies(*passage);
     }
-    auto put = [&](const Copy* copy) { return put_required(*state, *copy, key, object->bytes, batch->to); };
-    co_await for_each_limited(static_cast<unsigned>(required.size()), required, put);
+    failpoint("log.before_put");
+    std::vector<const Copy*> waiting;
+    for (const auto& copy : state->repository.copies().all()) {
+        if (copy.required && !passage->stored_in.contains(copy.name)) waiting.push_back(&copy);
+    }
+    std::optional<Error> failure;
+    auto put = [&](const Copy* copy) { return put_required(*state, *passage, *copy, failure); };
+    if (!waiting.empty()) co_await for_each_limited(static_cast<unsigned>(waiting.size()), waiting, put);
+    if (failure) throw *failure;
+    state->passage.reset();
     failpoint("log.after_put");
 }
 
