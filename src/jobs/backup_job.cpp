@@ -153,9 +153,10 @@ Task<BackupReport> run_backup(JobContext& context, Source& source, BackupOptions
     const SourceMemory memory{setup.state_dir};
     const auto previous = memory.find_backup();
     const bool everything = reads_everything(options, birth);
-    const auto index = memory.index(birth);
+    // A required copy that lacks what would be used again gets everything anew.
+    const auto index = commit->may_reuse() ? memory.index(birth) : ChunkIndex{};
     const auto chunk_bytes = page_chunk_bytes(previous, birth, state);
-    const bool may_carry_over = previous && !everything && previous->month == birth.month;
+    const bool may_carry_over = previous && !everything && commit->may_reuse() && previous->month == birth.month;
 
     const auto keys = context.repository.source_keys(setup.name);
     Ingest ingest{context.pools,

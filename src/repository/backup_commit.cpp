@@ -1,9 +1,11 @@
 #include "repository/backup_commit.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/failpoint.hpp"
 #include "repository/object_keys.hpp"
+#include "repository/pack_origin.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -53,7 +55,61 @@ struct BackupCommit::State {
     Copies::Work work;
     BackupBirth birth;
     std::string previous;  ///< raw name of the source's newest manifest
+    std::vector<BackupName> of_this_month;
+    std::set<PackName> put;  ///< packs of this backup's own
+
+    std::vector<StoredPack> used_again(const format::ManifestStructure& structure) const;
+    bool has_every_backup(const RepositoryName& copy) const;
+    Task<> require_packs(std::vector<StoredPack> packs);
 };
+
+std::vector<StoredPack> BackupCommit::State::used_again(const format::ManifestStructure& structure) const {
+    auto packs = packs_of(structure);
+    std::erase_if(packs, [&](const StoredPack& pack) { return put.contains(pack.name); });
+    return packs;
+}
+
+/// Then it has their packs as well, and nobody needs to ask: a sealed host may not list packs.
+bool BackupCommit::State::has_every_backup(const RepositoryName& copy) const {
+    return std::ranges::all_of(
+        of_this_month, [&](const BackupName& backup) { return std::ranges::find(backup.copies, copy) != backup.copies.end(); });
+}
+
+namespace {
+
+class Names final : public ObjectVisitor {
+public:
+    bool visit(const ObjectInfo& object) override {
+        keys.insert(object.key.text());
+        return true;
+    }
+    std::set<std::string> keys;
+};
+
+}  // namespace
+
+/// A copy that was away for a while may lack packs that the others have: it must not get a manifest that lists them.
+Task<> BackupCommit::State::require_packs(std::vector<StoredPack> packs) {
+    for (const auto& copy : repository.copies().all()) {
+        if (packs.empty() || has_every_backup(copy.name)) continue;
+        std::optional<Error> trouble;
+        try {
+            Names names;
+            co_await copy.store->list("pack/" + stored + "/" + birth.month, {}, names);
+            for (const auto& pack : packs) {
+                const auto key = pack_key(stored, pack.folder, pack.name);
+                if (trouble || names.keys.contains(key.text())) continue;
+                trouble = Error{Fault::missing, "it lacks " + key.text() + ", which an earlier backup put"}.hint(
+                    "Complete this copy with: varve repository copy.");
+            }
+        } catch (const Error& error) {
+            if (error.fault() == Fault::cancelled) throw;
+            trouble = error;
+        }
+        if (trouble && copy.required) throw std::move(*trouble).during("copy " + copy.name.text());
+        if (trouble) work.leave_out(copy.name, trouble->sentence());
+    }
+}
 
 BackupCommit::BackupCommit(std::unique_ptr<State> state) : state_{std::move(state)} {}
 BackupCommit::~BackupCommit() = default;
@@ -67,14 +123,27 @@ Task<std::unique_ptr<BackupCommit>> BackupCommit::begin(Repository& repository, 
     if (!committed.empty()) {
         if (const auto name = digest_of(committed.front().key)) state->previous.assign(name->begin(), name->end());
     }
+    for (const auto& backup : committed) {
+        if (month_of(backup.start, zone) == state->birth.month) state->of_this_month.push_back(backup);
+    }
     co_return std::unique_ptr<BackupCommit>{new BackupCommit{std::move(state)}};
 }
 
 const BackupBirth& BackupCommit::birth() const noexcept { return state_->birth; }
+
+bool BackupCommit::may_reuse() const noexcept {
+    if (state_->of_this_month.empty()) return true;
+    const auto& has_newest = state_->of_this_month.front().copies;
+    return std::ranges::all_of(state_->repository.copies().all(), [&](const Copy& copy) {
+        return !copy.required || std::ranges::find(has_newest, copy.name) != has_newest.end();
+    });
+}
+
 const std::string& BackupCommit::folder() const { return state_->birth.folder; }
 
 Task<> BackupCommit::put_pack(SealedObject pack) {
     failpoint("backup.before_pack");
+    state_->put.insert(pack.name);
     co_await state_->work.put(pack_key(state_->stored, state_->birth.folder, pack.name), pack.bytes);
     failpoint("backup.after_pack");
 }
@@ -84,6 +153,7 @@ Task<CommittedBackup> BackupCommit::commit(format::ManifestStructure structure, 
     // Packs first and durable: a durable manifest implies durable packs.
     co_await state.work.barrier();
     failpoint("backup.after_pack_barrier");
+    co_await state.require_packs(state.used_again(structure));
     const auto now = co_await state.repository.now();
     if (now > month_end(state.birth.start, state.zone) + late_max)
         throw Error{Fault::refused, "the backup took so long that its month is closed"}.hint(

@@ -36,10 +36,14 @@ public:
     ~BackupCommit() override;
 
     const BackupBirth& birth() const noexcept;
+    /// Whether packs of earlier backups may be used again: every required copy has the newest backup of this month. When one has
+    /// not, a new copy for example, everything must be put again.
+    bool may_reuse() const noexcept;
     Task<> put_pack(SealedObject pack) override;
     const std::string& folder() const override;
     /// Fills in birth, host, tool version, previous manifest and commit time; the rest is the caller's. Success: durable on every
-    /// required copy.
+    /// required copy. A copy that lacks a pack which is used again gets no manifest: it is left out, or, when it is required, the
+    /// backup fails with Fault::missing.
     Task<CommittedBackup> commit(format::ManifestStructure structure, format::ManifestContent content);
 
 private:

@@ -131,3 +131,58 @@ TEST_CASE("a manifest is not put when its month closed more than a week ago") {
     if (!row.stored) CHECK(fault_of(finish) == Fault::refused);
     CHECK(desk.keys_below("backup/").size() == (row.stored ? 1 : 0));
 }
+
+namespace {
+
+/// A backup that needs nothing but the packs of `first`.
+Task<CommittedBackup> store_again(Repository& repository, CommittedBackup first) {
+    auto commit = co_await BackupCommit::begin(repository, test_source, {}, {});
+    const auto manifest = co_await repository.manifest(test_source, first.name);
+    format::ManifestStructure structure;
+    structure.set_source(test_source.text());
+    *structure.mutable_packs() = manifest.structure.packs();
+    format::ManifestContent content = *manifest.content;
+    co_return co_await commit->commit(std::move(structure), std::move(content));
+}
+
+bool may_reuse(TestRepository& desk, Repository& repository) {
+    return run(desk.io, BackupCommit::begin(repository, test_source, {}, {}))->may_reuse();
+}
+
+}  // namespace
+
+TEST_CASE("a copy that was away gets no manifest whose packs it lacks") {
+    TestRepository desk{RepositoryMode::managed, 2};
+    std::shared_ptr<Store> kept;
+    auto without_second = desk.open([&](std::shared_ptr<Store> store, std::size_t number) -> std::shared_ptr<Store> {
+        if (number == 0) return store;
+        kept = store;
+        return std::make_shared<FailingAfter>(*store, 0);
+    });
+    auto repository = desk.open();
+    const auto first = run(desk.io, store_backup(*without_second, chunks));
+    REQUIRE(first.left_out == std::vector{RepositoryName{"copy1"}});
+
+    const auto second = run(desk.io, store_again(*repository, first));
+
+    CHECK(may_reuse(desk, *repository));
+    CHECK(second.left_out == std::vector{RepositoryName{"copy1"}});
+    CHECK(desk.keys_below("backup/", 1).empty());
+    CHECK(whole(desk, *repository));
+}
+
+TEST_CASE("a new required copy lets nothing be used again, and a backup that does so all the same fails") {
+    TestRepository desk;
+    const auto first = run(desk.io, store_backup(*desk.open(), chunks));
+    desk.stores.push_back(std::make_shared<MemoryStore>(desk.clock));
+    auto all_required = std::make_shared<Copies>(
+        std::vector<Copy>{{RepositoryName{"copy0"}, desk.stores[0], true}, {RepositoryName{"copy1"}, desk.stores[1], true}});
+    run(desk.io, Repository::share_config(*all_required));
+    auto repository = run(desk.io, Repository::open(all_required, desk.keys.host_keys, desk.pools.pools));
+
+    CHECK_FALSE(may_reuse(desk, *repository));
+    CHECK(fault_of([&] { run(desk.io, store_again(*repository, first)); }) == Fault::missing);
+    desk.clock.advance(1h);
+    CHECK(run(desk.io, store_backup(*repository, chunks)).copies.size() == 2);
+    CHECK(may_reuse(desk, *repository));
+}
