@@ -116,6 +116,10 @@ private:
         std::uint64_t bytes = 0;
         for (const auto& candidate : candidates) {
             const auto size = candidate.object->size_bytes;
+            if (candidate.checked == VerifyMemory::found_damaged) {
+                chosen.push_back(*candidate.object);  // beyond the budget: it stays red until it is healed, and delays nothing
+                continue;
+            }
             if (size > order_.bytes_max - bytes) {
                 ++result_.objects_left;
                 result_.bytes_left += size;
@@ -152,7 +156,7 @@ private:
         ++result_.objects;
         result_.bytes += bytes_read;
         if (trouble) damaged(object.key, *trouble);
-        if (!trouble) memory_.remember(name, now);
+        memory_.remember(name, trouble ? VerifyMemory::found_damaged : now);
         read_bytes(bytes_read);
     }
 

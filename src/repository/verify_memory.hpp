@@ -13,6 +13,9 @@ namespace varve {
 /// Blocks in read() and save().
 class VerifyMemory {
 public:
+    /// Remembered instead of a time for what was damaged when it was last read.
+    static constexpr Instant found_damaged{};
+
     /// Empty when the file is missing or is not one.
     static VerifyMemory read(const std::filesystem::path& path);
     void save(const std::filesystem::path& path) const;
