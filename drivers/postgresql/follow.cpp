@@ -55,10 +55,20 @@ Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
     const auto server = co_await ask_server_log(*session);
     refuse_synchronous(co_await session->value("SHOW synchronous_standby_names"), connection_.application_name);
     auto start = find_start(server, from);
+    if (!from) co_await begin_where_slot_holds(server, start);
     co_await prepare(*session, server, start);
     last_pid_ = session->backend_pid();
     FollowContext context{source_, connection_, slot_, server.segment_bytes, server.system_identifier, pools_, clock_};
     co_await follow_timelines(context, *session, std::move(start), sink);
+}
+
+/// A slot of ours from a run that was cut before anything was archived still holds log that a base backup may need.
+Task<> Follower::begin_where_slot_holds(const ServerLog& server, FollowStart& start) {
+    const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
+    const auto slot = co_await find_slot(*sql, slot_);
+    if (!slot || slot->lost || !slot->holds_from || start.lineage.name != server.lineage.name) co_return;
+    const auto held = segment_start(*slot->holds_from, server.segment_bytes);
+    start.at = std::min(start.at, std::max<Lsn>(held, start.lineage.begins_at));
 }
 
 /// The SQL session ends here: it would hold a smart shutdown of the server.

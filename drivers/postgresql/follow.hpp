@@ -47,6 +47,7 @@ public:
     Task<> retire();
 
 private:
+    Task<> begin_where_slot_holds(const ServerLog& server, FollowStart& start);
     Task<> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
 
     SourceName source_;

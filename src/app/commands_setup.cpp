@@ -55,6 +55,39 @@ std::string fingerprint_of(const NamedKey& named) {
 
 std::string id_text(const RepositoryId& id) { return to_hex(ByteView{id}); }
 
+KeyRing read_ring(const std::filesystem::path& path) {
+    const auto content = read_file(path);
+    return KeyRing::parse(std::string{text_of(content)}, path.string());
+}
+
+/// Both files of an earlier init, when they belong together.
+std::optional<NewRepository> keys_of_cut_init(const std::filesystem::path& keys, const std::filesystem::path& kit, bool sealed) {
+    if (!std::filesystem::exists(keys) || !std::filesystem::exists(kit)) return std::nullopt;
+    NewRepository begun{.mode = sealed ? RepositoryMode::sealed : RepositoryMode::managed,
+                        .host_keys = read_ring(keys),
+                        .recovery_kit = read_ring(kit)};
+    if (begun.host_keys.repository != begun.recovery_kit.repository) return std::nullopt;
+    return begun;
+}
+
+cli::InitResult init_result(const Copies& copies, const NewRepository& made, const std::filesystem::path& keys_path,
+                            const std::filesystem::path& kit_path) {
+    const bool sealed = made.mode == RepositoryMode::sealed;
+    cli::InitResult result;
+    result.repository_id = id_text(made.host_keys.repository);
+    result.mode = sealed ? "sealed" : "managed";
+    result.host = made.host_keys.host_name;
+    for (const auto& copy : copies.all()) result.copies.push_back(copy.name);
+    result.keys_file = keys_path.string();
+    result.recovery_kit = kit_path.string();
+    result.next_steps = {"Copy the recovery kit to a safe place off this host, and prove it there: varve key prove.",
+                         "Look whether every source can be archived: varve check.", "Start archiving: varve serve."};
+    if (sealed)
+        result.next_steps.insert(result.next_steps.begin(),
+                                 "Remove the recovery kit from this host: while it lies here, the host can read the past.");
+    return result;
+}
+
 std::filesystem::path proof_file(const App& app) { return app.config().state_dir / "recovery-kit-proved"; }
 
 }  // namespace
@@ -76,6 +109,12 @@ Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     }
     const auto keys_path = app.keys_file();
     const auto kit_path = kit_file(app, request.recovery_kit);
+    if (const auto begun = keys_of_cut_init(keys_path, kit_path, request.sealed)) {
+        // A run that was cut after it saved its keys is finished with the same ones. Fault::conflict: it was finished already.
+        co_await make_places(app, {});
+        co_await Repository::create(*copies, *begun);
+        co_return init_result(*copies, *begun, keys_path, kit_path);
+    }
     require_absent(keys_path);
     require_absent(kit_path);
     co_await make_places(app, {});
@@ -87,18 +126,7 @@ Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     };
     const auto mode = request.sealed ? RepositoryMode::sealed : RepositoryMode::managed;
     const auto made = co_await Repository::create(*copies, mode, host_or_machine(request.host), save);
-    result.repository_id = id_text(made.host_keys.repository);
-    result.mode = request.sealed ? "sealed" : "managed";
-    result.host = made.host_keys.host_name;
-    for (const auto& copy : copies->all()) result.copies.push_back(copy.name);
-    result.keys_file = keys_path.string();
-    result.recovery_kit = kit_path.string();
-    result.next_steps = {"Copy the recovery kit to a safe place off this host, and prove it there: varve key prove.",
-                         "Look whether every source can be archived: varve check.", "Start archiving: varve serve."};
-    if (request.sealed)
-        result.next_steps.insert(result.next_steps.begin(),
-                                 "Remove the recovery kit from this host: while it lies here, the host can read the past.");
-    co_return result;
+    co_return init_result(*copies, made, keys_path, kit_path);
 }
 
 cli::KeyListResult list_keys(const App& app) {

@@ -52,6 +52,10 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
     if (service != nullptr && !service->backup_problem.empty())
         return set(status, Verdict::failed, "the last backup failed: " + service->backup_problem,
                    "Run it by hand with: varve backup run " + name);
+    if (!status.forks.empty())
+        return set(status, Verdict::warning,
+                   "the log has forked: other bytes than streamed are archived as " + status.forks.front(),
+                   "Find out which server wrote them; varve log list " + name + " shows both.");
     const auto age = now - from_format(status.last_backup->structure.stop_time());
     if (age > rules.backup_age_max)
         return set(status, Verdict::warning, "the last backup is " + std::to_string(age / std::chrono::hours{1}) + " hours old",
@@ -71,6 +75,8 @@ Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<
     if (!view.backups.empty()) status.last_backup = view.backups.front();
     if (const auto tip = view.log.tip()) status.log_position = tip->position.text;
     status.windows = recovery_windows(view.content);
+    for (const auto& log : view.log.lineages())
+        if (log.lineage.facts.contains("forked_from")) status.forks.push_back(log.lineage.name.text());
     status.gaps = log_holes(view.content.log);
     if (service) {
         status.durable = service->durable;

@@ -32,6 +32,7 @@ struct SourceStatus {
     std::map<RepositoryName, CopyLag> durable;
     std::vector<RecoveryWindow> windows;
     std::vector<LogHole> gaps;
+    std::vector<std::string> forks;  ///< lineages of bytes that contradict what was streamed
     std::optional<Instant> next_backup;
 };
 
