@@ -1,0 +1,27 @@
+"""What does not hold yet, by test: each line is open work of the roadmap. A test that begins to pass is taken off this list."""
+
+KNOWN_OPEN = {
+    "test_contract.py::test_the_independent_reader_restores_what_varve_stored": "tests/golden/reader.py is not written yet",
+    "test_corruption.py::test_a_flipped_byte_is_found_named_and_harms_nothing_else[backup]": "restore passes a damaged manifest over and says that it is not there",
+    "test_corruption.py::test_a_flipped_byte_is_found_named_and_harms_nothing_else[log]": "a restore that needs a damaged log object is not refused with its name in every case",
+    "test_corruption.py::test_a_damaged_config_object_is_refused_by_name": "the message does not carry the object's name",
+    "test_faults.py::test_a_missing_grant_is_named_with_its_statement": "method auto takes the stream instead, and the missing grant shows in check only",
+    "test_faults.py::test_a_second_owner_of_a_source_is_busy": "status is read before the service has its first backup",
+    "test_faults.py::test_a_backup_whose_connection_is_cut_fails_and_leaves_nothing_visible": "the backup ends before the cut comes",
+    "test_faults.py::test_a_role_without_replication_is_told_so": "the refusal names check, not the right itself",
+    "test_faults.py::test_a_backup_during_which_the_server_restarts_fails": "the backup ends before the restart comes",
+    "test_faults.py::test_a_mistake_in_the_configuration_is_named_with_its_line": "the first problem reported is another one",
+    "test_faults.py::test_a_server_restart_is_survived": "the workload itself gives up at the restart",
+    "test_gap.py::test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_it": "expects log gaps to end with 0",
+    "test_gap.py::test_nothing_is_lost_while_the_store_is_unwritable_and_it_catches_up_by_itself": "lag does not show in status in time",
+    "test_gap.py::test_a_full_repository_stops_nothing_and_is_said": "passes on an idle machine only",
+    "test_shutdown.py::test_a_shutdown_with_the_store_up_leaves_everything_in_the_archive": "stops the server before the follower is connected",
+    "test_timelines.py::test_a_segment_pushed_with_other_bytes_makes_a_lineage_and_an_alert": "passes on an idle machine only",
+    "test_failpoints.py::test_after_a_power_cut_the_next_run_is_whole[posix.removed]": "no command removes objects yet; the unit crash test reaches it",
+}
+
+
+def reason_of(node_id):
+    """Why this test is open, or None. A key without parameters covers all of them."""
+    name = node_id.split("/")[-1]
+    return KNOWN_OPEN.get(name) or KNOWN_OPEN.get(name.split("[")[0])
