@@ -1,6 +1,7 @@
 #include "postgresql/restore_plan.hpp"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -122,6 +123,42 @@ void check_delta(const RestorePlan& plan) {
             .hint("Choose another directory, or empty it.");
 }
 
+dev_t filesystem_of(fs::path path) {
+    while (!fs::exists(path) && path.has_relative_path()) path = path.parent_path();
+    struct ::stat status{};
+    if (::stat(path.c_str(), &status) != 0) throw system_error(errno, "stat", path);
+    return status.st_dev;
+}
+
+/// Each filesystem that the cluster will lie on has room for its part.
+void check_room(const RestorePlan& plan) {
+    struct Part {
+        fs::path path;
+        std::uint64_t bytes = 0;
+    };
+    std::map<dev_t, Part> parts;
+    const auto add = [&](const fs::path& root, std::uint64_t bytes) {
+        auto& part = parts.try_emplace(filesystem_of(root), Part{.path = root}).first->second;
+        part.bytes += bytes;
+    };
+    auto left = plan.bytes;
+    for (const auto& tablespace : plan.tablespaces) {
+        std::uint64_t bytes = 0;
+        for (const auto& entry : plan.entries)
+            if (below(entry.path, "tablespace/" + tablespace.oid)) bytes += entry.size;
+        add(tablespace.location, bytes);
+        left -= bytes;
+    }
+    add(plan.to, left);
+    for (const auto& [device, part] : parts) {
+        const auto room = free_bytes(part.path);
+        if (room >= part.bytes) continue;
+        throw Error{Fault::refused, "the restore writes " + std::to_string(part.bytes >> 20) + " MiB to the filesystem of " +
+                                        part.path.string() + ", which has room for " + std::to_string(room >> 20) + " MiB"}
+            .hint("Restore to a larger filesystem.");
+    }
+}
+
 bool is_own_tablespace(const RestorePlan& plan, const TablespacePlace& tablespace) {
     std::error_code failure;
     const auto target = fs::read_symlink(plan.to / "pg_tblspc" / tablespace.oid, failure);
@@ -186,12 +223,7 @@ void check_directories(const RestorePlan& plan) {
         throw Error{Fault::conflict, plan.to.string() + " is not empty"}.hint(
             "Choose an empty or new directory, or bring this one to the backup's state with --delta.");
     for (const auto& tablespace : plan.tablespaces) check_tablespace(plan, tablespace);
-    if (plan.mode == WriteMode::delta) return;
-    const auto room = free_bytes(plan.to);
-    if (room < plan.bytes)
-        throw Error{Fault::refused, "the backup has " + std::to_string(plan.bytes >> 20) + " MiB, and " + plan.to.string() +
-                                        " has room for " + std::to_string(room >> 20) + " MiB"}
-            .hint("Restore to a larger filesystem.");
+    if (plan.mode == WriteMode::create) check_room(plan);
 }
 
 }  // namespace varve::postgresql
