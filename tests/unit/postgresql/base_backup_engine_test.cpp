@@ -106,7 +106,9 @@ TEST_CASE("a base backup by either way restores, without an archive, to a server
         const auto answer = ask_restored(
             server, request.to, "SELECT count(*), min(id), (SELECT count(*) FROM cache), pg_is_in_recovery() FROM ledger");
         CHECK(answer == (by_files ? "20000|1|0|f" : "20001|0|0|f"));
-        CHECK(fs::is_empty(request.to.string() + ".varve-wal"));  // not removable: the folder above is not the server's
+        // As root the empty folder stays: the one above it is not the server's.
+        const fs::path staged = request.to.string() + ".varve-wal";
+        CHECK((!fs::exists(staged) || fs::is_empty(staged)));
     }
 }
 
@@ -158,7 +160,7 @@ TEST_CASE("an inspection tells what a server is and what it lacks, statement by 
     CHECK_FALSE(poor.position);
     CHECK_THAT(remedies, Catch::Contains("ALTER ROLE varve REPLICATION;"));
     CHECK_THAT(remedies, Catch::Contains("GRANT pg_read_all_settings TO varve;"));
-    CHECK_THAT(remedies, Catch::Contains("GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean) TO varve;"));
+    CHECK_THAT(remedies, Catch::Contains("GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO varve;"));
     CHECK_THAT(remedies, Catch::Contains("ALTER SYSTEM SET max_slot_wal_keep_size"));
     CHECK_THAT(remedies, Catch::Contains("ALTER SYSTEM SET synchronous_standby_names"));
 }
