@@ -110,8 +110,9 @@ Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     const auto keys_path = app.keys_file();
     const auto kit_path = kit_file(app, request.recovery_kit);
     if (const auto begun = keys_of_cut_init(keys_path, kit_path, request.sealed)) {
-        // A run that was cut after it saved its keys is finished with the same ones. Fault::conflict: it was finished already.
+        // A run that was cut after it saved its keys is finished with the same ones.
         co_await make_places(app, {});
+        if (!(co_await copies->list("config/")).empty()) require_absent(keys_path);  // it was finished already
         co_await Repository::create(*copies, *begun);
         co_return init_result(*copies, *begun, keys_path, kit_path);
     }
