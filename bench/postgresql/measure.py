@@ -68,7 +68,7 @@ def measured(command, **options):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))}: exit {child.returncode}\n{output}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, memory), output
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, memory)
 
 
 def stored(directory):

@@ -1,5 +1,4 @@
 """The two programs that are compared, each with the same verbs: first(), again(), restore(DIR), delta(DIR), archiving."""
-import json
 import os
 import re
 import shutil
@@ -28,15 +27,14 @@ class VarveTool:
         self.varve.init()
 
     def _run(self, *arguments):
-        cost, output = measured([BINARY, *arguments, "--json"], cwd="/tmp", env={**os.environ, **self.varve.environment}, **place.as_user())
-        return cost, json.loads(output[output.index('{"schema"') if '{"schema"' in output else 0:].splitlines()[-1])["result"] if output.strip().endswith("}") else {}
+        return measured([BINARY, *arguments], cwd="/tmp", env={**os.environ, **self.varve.environment}, **place.as_user())
 
     def backup(self, kind):
-        return self._run("backup", "run", "bench")[0]
+        return self._run("backup", "run", "bench")
 
     def restore(self, to, delta=False):
         backups = self.varve.do("backup", "list", "bench")["backups"]
-        return self._run("restore", "run", "bench", "--to", to, "--backup", backups[0]["id"], *(["--delta"] if delta else []))[0]
+        return self._run("restore", "run", "bench", "--to", to, "--backup", backups[0]["id"], *(["--delta"] if delta else []))
 
     def stored(self):
         return stored(self.varve.repository)
@@ -92,7 +90,7 @@ class PgBackRest:
                              "SELECT pg_reload_conf()")
 
     def _run(self, *arguments):
-        return measured(["pgbackrest", f"--config={self.config}", "--stanza=bench", *arguments], cwd="/tmp", **place.as_user())[0]
+        return measured(["pgbackrest", f"--config={self.config}", "--stanza=bench", *arguments], cwd="/tmp", **place.as_user())
 
     def backup(self, kind):
         return self._run("backup", f"--type={kind}")
