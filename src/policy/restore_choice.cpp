@@ -116,24 +116,39 @@ private:
         if (std::ranges::find(notes_, note) == notes_.end()) notes_.push_back(note);
     }
 
+    /// Along the lineage written to last. What lies beyond a gap is newer than all that can be had: then `latest` is refused,
+    /// because an older state under that name would be taken for the newest.
     std::optional<LogTrace> latest() {
         for (const auto& lineage : lineages()) {
-            std::optional<LogTrace> best;
-            for (auto& trace : traces(lineage)) {
-                if (trace.end_lineage != lineage) continue;
-                if (!best || trace.end > best->end || (trace.end == best->end && better(trace, *best))) best = std::move(trace);
-            }
-            if (!best) {
-                notes_.push_back("No backup leads to lineage " + lineage.text() + ".");
+            const auto best = furthest(lineage);
+            const auto& runs = tree_.runs(lineage);
+            if (best && (runs.empty() || best->end >= runs.back().to)) return best;
+            const auto beyond = runs.empty() ? "lineage " + lineage.text()
+                                             : "the log from " + printed(runs.back().from) + " to " + printed(runs.back().to);
+            if (!best && is_fork(lineage)) {
+                notes_.push_back("No backup leads to the fork " + lineage.text() + ".");
                 continue;
             }
-            const auto& runs = tree_.runs(lineage);
-            if (!runs.empty() && best->end < runs.back().to)
-                notes_.push_back("The log from " + printed(runs.back().from) + " to " + printed(runs.back().to) +
-                                 " lies beyond a gap and cannot be reached from any backup.");
+            if (!target_.backup) refuse_beyond_gap(beyond);
+            if (!best) continue;
+            notes_.push_back("A gap lies between this backup and " + beyond + ": that is not reached.");
             return best;
         }
         return {};
+    }
+
+    std::optional<LogTrace> furthest(const LineageName& lineage) const {
+        std::optional<LogTrace> best;
+        for (auto& trace : traces(lineage)) {
+            if (trace.end_lineage != lineage) continue;
+            if (!best || trace.end > best->end || (trace.end == best->end && better(trace, *best))) best = std::move(trace);
+        }
+        return best;
+    }
+
+    bool is_fork(const LineageName& name) const {
+        const auto known = std::ranges::find(archive_.lineages, name, &Lineage::name);
+        return known != archive_.lineages.end() && known->facts.contains("forked_from");
     }
 
     RestoreChoice immediate() const {
@@ -160,6 +175,7 @@ private:
     }
 
     [[noreturn]] void refuse() const;
+    [[noreturn]] void refuse_beyond_gap(const std::string& beyond) const;
 
     const ArchiveContent& archive_;
     const ChoiceTarget& target_;
@@ -210,6 +226,17 @@ void Chooser::refuse() const {
     throw Error{Fault::missing, "no backup leads to what was asked for"}
         .code("point_not_recoverable", 22)
         .hint("List the backups with: varve backup list");
+}
+
+void Chooser::refuse_beyond_gap(const std::string& beyond) const {
+    std::optional<Instant> reached;
+    for (const auto& lineage : lineages())
+        for (const auto& trace : traces(lineage)) reached = std::max(reached.value_or(trace.until), trace.until);
+    Error error{Fault::missing, "no backup leads to the newest of the archive, " + beyond + ": a gap lies before it"};
+    error.code("point_not_recoverable", 22);
+    if (!reached) throw error.hint("A new base backup makes it recoverable: varve backup run SOURCE.");
+    throw error.with("nearest_before", to_rfc3339(*reached))
+        .hint("The newest that can be had: --at " + to_rfc3339(*reached) + ".");
 }
 
 }  // namespace
