@@ -15,6 +15,29 @@ constexpr std::chrono::seconds drain_patience{5};
 constexpr std::chrono::seconds steady_after{30};
 constexpr std::chrono::seconds stubborn_pause{15};
 
+struct BackupEnd {
+    Lineage lineage;
+    LogPosition position;
+};
+
+/// Where the first log of a source must begin, so that its newest backup reaches into it without a hole. Nothing without a
+/// backup, and where this host may not read its manifests (a sealed host): there a new base backup closes the hole.
+Task<std::optional<BackupEnd>> newest_backup_end(JobContext& context, const Source& source) {
+    for (auto& name : co_await context.repository.backups(source.setup.name)) {
+        try {
+            const auto structure = (co_await context.repository.manifest(source.setup.name, std::move(name))).structure;
+            if (!structure.has_lineage()) continue;
+            BackupEnd end{.lineage = from_format(structure.lineage()), .position = {}};
+            end.position = {end.lineage.name, structure.stop_position(), structure.stop_position_text()};
+            co_return end;
+        } catch (const Error& error) {
+            if (error.fault() != Fault::corrupt && error.fault() != Fault::denied) throw;
+            log_failure(LogLevel::warning, source.setup.name.text(), error);
+        }
+    }
+    co_return std::nullopt;
+}
+
 }  // namespace
 
 struct LogFollower::State {
@@ -61,6 +84,9 @@ Task<> LogFollower::State::prepare() {
     if (const auto tip = catalog.tip()) {
         shipper->resume_from(tip->lineage, tip->position, tip->last_commit);
         log(LogLevel::info, name(), "following on from " + tip->position.text);
+    } else if (const auto end = co_await newest_backup_end(context, source)) {
+        shipper->resume_from(end->lineage, end->position, std::nullopt);
+        log(LogLevel::info, name(), "no log is archived yet: it begins where the newest backup ends, at " + end->position.text);
     } else {
         log(LogLevel::info, name(), "nothing is archived yet: a new log begins");
         need_base("the log begins");
@@ -221,8 +247,12 @@ Task<bool> wait_for_server_position(State& state, LogPosition wanted,
 
 Task<LogPosition> LogFollower::caught_up() {
     const auto state = state_;
-    const auto server = co_await state->source.driver->inspect();
-    if (!server.position) throw Error{Fault::unsupported, state->name() + " has no log"};
+    auto server = co_await state->source.driver->inspect();
+    // A server that does not tell refuses the stream as well: run() says why.
+    while (!server.position) {
+        co_await state->context.clock.sleep_for(std::chrono::milliseconds{200});
+        server = co_await state->source.driver->inspect();
+    }
     co_await wait_for_server_position(*state, *server.position, std::nullopt);
     co_return *state->shipper->durable();
 }
