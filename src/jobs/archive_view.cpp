@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "varve/error.hpp"
 #include "varve/log.hpp"
 
 namespace varve {
@@ -63,19 +62,26 @@ ArchiveContent content_of(const ArchiveView& view, std::optional<Instant> known_
 const ArchiveView::Backup& ArchiveView::backup(const BackupId& id) const {
     const auto found = std::ranges::find_if(backups, [&](const Backup& backup) { return backup.name.id == id; });
     if (found != backups.end()) return *found;
+    require_whole(id);
     throw Error{Fault::missing, "there is no backup " + id.text()}.hint("varve backup list shows the ones that there are.");
+}
+
+void ArchiveView::require_whole(const BackupId& id) const {
+    const auto found = std::ranges::find_if(damaged, [&](const Damaged& one) { return one.name.id == id; });
+    if (found != damaged.end()) throw found->error;
 }
 
 Task<ArchiveView> read_archive(JobContext& context, const Source& archived, std::optional<Instant> known_through) {
     const auto& source = archived.setup.name;
     ArchiveView view;
-    for (auto& name : co_await context.repository.backups(source)) {
+    for (const auto& name : co_await context.repository.backups(source)) {
         try {
             auto manifest = co_await context.repository.manifest(source, name);
             view.backups.push_back({.name = std::move(manifest.name), .structure = std::move(manifest.structure)});
         } catch (const Error& error) {
             if (error.fault() != Fault::corrupt) throw;
             log_failure(LogLevel::error, source.text(), error);
+            view.damaged.push_back({.name = name, .error = error});
         }
     }
     view.log = co_await LogCatalog::read(context.repository, source);

@@ -57,6 +57,20 @@ Task<Resolution> resolve_on(JobContext& context, Source& source, const RestoreOr
     co_return found;
 }
 
+/// Without log behind the base, a newer backup that is damaged would have been the answer: an older state must not pass for it.
+/// With log, the instant that is reached is the same from any base, and a note is enough.
+void mind_damaged(const RestoreOrder& order, const ArchiveView& view, RestoreChoice& choice) {
+    const auto& base = view.backup(choice.base);
+    for (const auto& damaged : view.damaged) {
+        const bool newer = damaged.name.start > base.name.start;
+        const bool too_new = order.target.time && damaged.name.start > *order.target.time;
+        if (order.backup || !newer || too_new) continue;
+        if (choice.path.empty()) throw damaged.error;
+        choice.notes.push_back("Backup " + damaged.name.id.text() +
+                               " is damaged and was passed over: " + damaged.error.sentence());
+    }
+}
+
 /// A name, transaction or position may lie after any base: the newest base from which it is reached is the cheapest.
 Task<Resolution> resolve_newest(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view,
                                 std::optional<LineageName> lineage) {
@@ -80,6 +94,8 @@ Task<Resolution> resolve_newest(JobContext& context, Source& source, const Resto
 }
 
 Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view) {
+    if (order.backup) view.require_whole(*order.backup);
+    if (view.backups.empty() && !view.damaged.empty()) throw view.damaged.front().error;
     std::optional<LineageName> lineage;
     if (!order.timeline.empty() && order.timeline != "latest") {
         lineage = find_lineage(view.content, order.timeline);
@@ -92,6 +108,7 @@ Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder
     if (!choice) co_return co_await resolve_newest(context, source, order, view, lineage);
     choice->lineage = lineage;
     auto chosen = choose_restore(view.content, *choice, context.clock.now());
+    mind_damaged(order, view, chosen);
     co_return co_await resolve_on(context, source, order, view, std::move(chosen));
 }
 

@@ -52,6 +52,9 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
     if (service != nullptr && !service->backup_problem.empty())
         return set(status, Verdict::failed, "the last backup failed: " + service->backup_problem,
                    "Run it by hand with: varve backup run " + name);
+    if (!status.damaged.empty())
+        return set(status, Verdict::failed, "the manifest of backup " + status.damaged.front().text() + " is damaged",
+                   "varve verify names the object; take a new backup with: varve backup run " + name);
     if (!status.forks.empty())
         return set(status, Verdict::warning,
                    "the log has forked: other bytes than streamed are archived as " + status.forks.front(),
@@ -73,6 +76,7 @@ Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<
     const bool has_log = source.driver->traits().has_log && source.setup.log != LogRoute::off;
     const auto view = co_await read_archive(context, source, service ? service->durable_through : std::nullopt);
     if (!view.backups.empty()) status.last_backup = view.backups.front();
+    for (const auto& damaged : view.damaged) status.damaged.push_back(damaged.name.id);
     if (const auto tip = view.log.tip()) status.log_position = tip->position.text;
     status.windows = recovery_windows(view.content);
     for (const auto& log : view.log.lineages())

@@ -33,6 +33,7 @@ struct SourceStatus {
     std::vector<RecoveryWindow> windows;
     std::vector<LogHole> gaps;
     std::vector<std::string> forks;  ///< lineages of bytes that contradict what was streamed
+    std::vector<BackupId> damaged;   ///< backups whose manifest cannot be read
     std::optional<Instant> next_backup;
 };
 

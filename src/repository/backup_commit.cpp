@@ -118,7 +118,9 @@ Task<std::unique_ptr<BackupCommit>> BackupCommit::begin(Repository& repository, 
                                                         PolicyZone zone) {
     auto state = std::make_unique<State>(repository, source, zone);
     const auto committed = co_await repository.backups(source);
-    const auto start = std::chrono::floor<std::chrono::seconds>(co_await repository.now());  // keys carry whole seconds
+    Instant start = std::chrono::floor<std::chrono::seconds>(co_await repository.now());  // keys carry whole seconds
+    // Two backups of one second would have no order, and the newest one is what the next is compared with.
+    if (!committed.empty() && committed.front().start == start) start += std::chrono::seconds{1};
     state->birth = birth_at(start, committed, rule, zone);
     if (!committed.empty()) {
         if (const auto name = digest_of(committed.front().key)) state->previous.assign(name->begin(), name->end());
