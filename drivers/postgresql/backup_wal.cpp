@@ -1,7 +1,10 @@
 #include "postgresql/backup_wal.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
+#include "postgresql/sync_names.hpp"
 #include "postgresql/wal_stream.hpp"
 
 namespace varve::postgresql {
@@ -34,9 +37,11 @@ Entry wal_entry(const std::string& name) {
 }  // namespace
 
 struct BackupWal::State {
-    State(std::unique_ptr<Session> own, BackupSink& into) : session{std::move(own)}, sink{into}, changed{session->executor()} {}
+    State(std::unique_ptr<Session> own, std::string name, BackupSink& into)
+        : session{std::move(own)}, application_name{std::move(name)}, sink{into}, changed{session->executor()} {}
 
     std::unique_ptr<Session> session;
+    std::string application_name;
     BackupSink& sink;
     ServerLog server;
     std::string slot;
@@ -114,9 +119,17 @@ BackupWal::~BackupWal() = default;
 const ServerLog& BackupWal::server() const noexcept { return state_->server; }
 Lsn BackupWal::received() const noexcept { return state_->received(); }
 
+void BackupWal::refuse_synchronous(const std::string& setting) const {
+    postgresql::refuse_synchronous(setting, state_->application_name);
+}
+
+void BackupWal::cut() noexcept { ::shutdown(PQsocket(state_->session->raw()), SHUT_RDWR); }
+
 Task<std::unique_ptr<BackupWal>> BackupWal::open(ConnectionSettings settings, std::string label, BackupSink& sink, Pools& pools) {
+    auto name = settings.application_name;
     auto session = co_await Session::open(std::move(settings), SessionKind::replication, pools);
-    auto state = std::make_shared<State>(std::move(session), sink);
+    postgresql::refuse_synchronous(co_await session->value("SHOW synchronous_standby_names"), name);
+    auto state = std::make_shared<State>(std::move(session), std::move(name), sink);
     state->slot = slot_name_of(label);
     // First the slot: what ask_server_log() answers is then held already.
     co_await state->session->query("CREATE_REPLICATION_SLOT \"" + state->slot + "\" TEMPORARY PHYSICAL RESERVE_WAL");

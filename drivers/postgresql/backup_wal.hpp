@@ -41,6 +41,11 @@ public:
     /// So far: the end of what was received.
     Lsn received() const noexcept;
 
+    /// As postgresql::refuse_synchronous, for this stream: commits would be released by bytes that are only in our memory.
+    void refuse_synchronous(const std::string& setting) const;
+    /// Hangs up, now: the server waits for nothing more. run() fails.
+    void cut() noexcept;
+
 private:
     struct State;
     explicit BackupWal(std::shared_ptr<State> state);

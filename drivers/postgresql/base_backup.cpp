@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "postgresql/backup_wal.hpp"
 #include "postgresql/config_text.hpp"
 #include "postgresql/control_file.hpp"
 #include "varve/file.hpp"
@@ -13,6 +14,9 @@ namespace varve::postgresql {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// So often is an idle session asked, so that no firewall forgets it; its loss is noticed at once.
+constexpr std::chrono::seconds look_at_session{10};
 
 /// What a running server writes into its postmaster.pid.
 struct PostmasterFile {
@@ -101,6 +105,24 @@ Task<BackupStop> stop_backup(Session& session) {
     stop.label_file = rows.text(0, 1);
     stop.tablespace_map = std::string{rows.find(0, 2).value_or("")};
     co_return stop;
+}
+
+Lsn end_of_own_log(Lsn stop, const Cluster& cluster, std::uint64_t segment_bytes) {
+    // At the very border of a segment the server has nothing to switch away.
+    if (cluster.in_recovery || stop % segment_bytes == 0) return stop;
+    return segment_end(stop, segment_bytes);
+}
+
+Task<> watch_backup(Session& session, BackupWal& wal, const bool& done) {
+    try {
+        while (!done) {
+            wal.refuse_synchronous(co_await session.value("SHOW synchronous_standby_names"));
+            if (!done) co_await session.wait_readable(look_at_session);
+        }
+    } catch (...) {
+        wal.cut();
+        throw;
+    }
 }
 
 Task<Instant> ask_time(Session& session) {

@@ -11,6 +11,8 @@
 
 namespace varve::postgresql {
 
+class BackupWal;
+
 struct BackupContext {
     ConnectionSettings connection;
     Pools& pools;
@@ -37,7 +39,14 @@ struct BackupStop {
 /// With a fast checkpoint; gives where recovery begins. The session must stay until stop_backup().
 Task<Lsn> start_backup(Session& session, std::string label);
 Task<BackupStop> stop_backup(Session& session);
+/// Up to where a backup carries its own log: a primary ends the segment with the backup, and nothing of value follows in it, so
+/// that log which begins with the next segment goes on without a hole. A standby cannot, there it is `stop`.
+Lsn end_of_own_log(Lsn stop, const Cluster& cluster, std::uint64_t segment_bytes);
 /// By the server's clock.
 Task<Instant> ask_time(Session& session);
+/// Runs beside the copying, on the session that holds the backup, until `done` and the session is woken. Throws as soon as the
+/// server ends the session, because it shuts down or was told to; and when the server would take the backup's own log stream for
+/// a synchronous standby. The log stream is cut then: a server must not wait for it, whatever holds the copying up.
+Task<> watch_backup(Session& session, BackupWal& wal, const bool& done);
 
 }  // namespace varve::postgresql

@@ -17,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr unsigned files_at_once = 16;
-/// The idle session is asked this often, so that its loss ends the backup early and no firewall forgets it.
-constexpr std::chrono::seconds session_check_interval{30};
 
 struct SuspectFile {
     std::string path;
@@ -86,9 +84,8 @@ public:
 
 private:
     Task<> copy_and_stop() {
-        copied_ = std::make_unique<Signal>(co_await asio::this_coro::executor);
         auto watched = [this](TaskGroup& group) -> Task<> {
-            group.spawn(watch_session());
+            group.spawn(watch_backup(*session_, *wal_, all_copied_));
             group.spawn(copy());
             co_return;
         };
@@ -97,11 +94,8 @@ private:
         stop_time_ = co_await ask_time(*session_);
         co_await add_text("label/backup_label", stop_.label_file);
         if (!stop_.tablespace_map.empty()) co_await add_text("label/tablespace_map", stop_.tablespace_map);
-        co_await wal_->finish(stop_.lsn);
-    }
-
-    Task<> watch_session() {
-        while (!all_copied_ && !co_await copied_->wait_for(session_check_interval)) (void)co_await session_->query("SELECT 1");
+        log_end_ = end_of_own_log(stop_.lsn, cluster_, wal_->server().segment_bytes);
+        co_await wal_->finish(log_end_);
     }
 
     Task<> copy() {
@@ -123,7 +117,7 @@ private:
         co_await take_configuration();
         co_await take_control_file();
         all_copied_ = true;
-        copied_->notify();
+        session_->wake();
     }
 
     Task<> take(const WalkItem& item) {
@@ -204,6 +198,7 @@ private:
         BackupFacts facts;
         facts.start = position_in(wal_->server().lineage, start_);
         facts.stop = position_in(wal_->server().lineage, stop_.lsn);
+        facts.log_end = log_end_;
         facts.lineage = wal_->server().lineage;
         facts.stop_time = stop_time_;
         facts.facts = own_facts();
@@ -225,7 +220,7 @@ private:
     Lsn start_ = 0;
     BackupStop stop_;
     Instant stop_time_;
-    std::unique_ptr<Signal> copied_;
+    Lsn log_end_ = 0;
     bool all_copied_ = false;
     bool may_carry_over_ = false;
     bool checks_pages_ = false;

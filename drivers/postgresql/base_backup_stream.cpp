@@ -168,10 +168,12 @@ private:
     }
 
     Task<> receive() {
-        if (cluster_.major() >= 15)
-            co_await receive_messages();
-        else
-            co_await receive_copies();
+        auto watched = [this](TaskGroup& group) -> Task<> {
+            group.spawn(watch_backup(*session_, *wal_, all_received_));
+            group.spawn(receive_content());
+            co_return;
+        };
+        co_await in_group(watched);
         received_.check(parse_backup_manifest(manifest_));
         stop_time_ = co_await ask_time(*session_);
         Entry entry;
@@ -180,7 +182,17 @@ private:
         entry.mode = 0600;
         co_await sink_.add(std::move(entry), to_bytes(view_of(manifest_)));
         if (!has_own_config_) co_await add_rebuilt_settings();
-        co_await wal_->finish(stop_);
+        log_end_ = end_of_own_log(stop_, cluster_, wal_->server().segment_bytes);
+        co_await wal_->finish(log_end_);
+    }
+
+    Task<> receive_content() {
+        if (cluster_.major() >= 15)
+            co_await receive_messages();
+        else
+            co_await receive_copies();
+        all_received_ = true;
+        session_->wake();
     }
 
     /// 15 and later: one COPY; each message begins with its kind.
@@ -291,6 +303,7 @@ private:
         const auto& log = wal_->server();
         facts.start = position_in(log.lineage, start_);
         facts.stop = position_in(log.lineage, stop_);
+        facts.log_end = log_end_;
         facts.lineage = log.lineage;
         facts.stop_time = stop_time_;
         facts.facts = facts_of(cluster_);
@@ -319,7 +332,8 @@ private:
     ReceivedFiles received_;
     std::string manifest_;
     bool has_own_config_ = false;
-    Lsn start_ = 0, stop_ = 0;
+    bool all_received_ = false;
+    Lsn start_ = 0, stop_ = 0, log_end_ = 0;
     Instant stop_time_;
     std::vector<Finding> findings_;
 };

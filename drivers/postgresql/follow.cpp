@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "postgresql/base_backup.hpp"
 #include "postgresql/follow_stream.hpp"
 #include "postgresql/slot.hpp"
 #include "postgresql/sync_names.hpp"
@@ -37,6 +38,7 @@ FollowStart find_start(const ServerLog& server, const std::optional<LogPosition>
     if (const auto system = system_identifier_of(from->lineage); system != server.system_identifier)
         throw Error{Fault::conflict, "the server is another cluster (system identifier " + server.system_identifier +
                                          ") than the one archived here (" + system + ")"}
+            .code("wrong_identity", 5)
             .hint("Check the connection. If the cluster was really made anew, run: varve source adopt.");
     const auto lineages = lineages_of(server);
     const auto known = std::ranges::find(lineages, from->lineage, &Lineage::name);
@@ -46,8 +48,14 @@ FollowStart find_start(const ServerLog& server, const std::optional<LogPosition>
     return {*next, next->begins_at};
 }
 
-Follower::Follower(SourceName source, ConnectionSettings connection, std::string slot, Pools& pools, Clock& clock)
-    : source_{std::move(source)}, connection_{std::move(connection)}, slot_{std::move(slot)}, pools_{pools}, clock_{clock} {}
+Follower::Follower(SourceName source, ConnectionSettings connection, std::string slot, Pools& pools, Clock& clock,
+                   std::filesystem::path tail_file)
+    : source_{std::move(source)},
+      connection_{std::move(connection)},
+      slot_{std::move(slot)},
+      pools_{pools},
+      clock_{clock},
+      tail_file_{std::move(tail_file)} {}
 
 Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
     sink.throw_if_blocked();
@@ -55,29 +63,64 @@ Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
     const auto server = co_await ask_server_log(*session);
     refuse_synchronous(co_await session->value("SHOW synchronous_standby_names"), connection_.application_name);
     auto start = find_start(server, from);
-    if (!from) co_await begin_where_slot_holds(server, start);
-    co_await prepare(*session, server, start);
-    last_pid_ = session->backend_pid();
-    FollowContext context{source_, connection_, slot_, server.segment_bytes, server.system_identifier, pools_, clock_};
-    co_await follow_timelines(context, *session, std::move(start), sink);
+    if (from || !co_await begin_where_slot_holds(server, start)) co_return co_await follow_from(start, *session, server, sink);
+    const auto before = sink.durable();
+    bool is_gone = false;
+    try {
+        co_await follow_from(start, *session, server, sink);
+    } catch (const Error& error) {
+        is_gone = error.fault() == Fault::missing && sink.durable() == before;
+        if (!is_gone) throw;
+    }
+    // What the slot seemed to hold is not there: a slot made anew holds what the server has from now on.
+    const auto again = co_await Session::open(connection_, SessionKind::replication, pools_);
+    co_await drop_own_slot(*again);
+    co_await follow_from(find_start(server, from), *again, server, sink);
 }
 
-/// A slot of ours from a run that was cut before anything was archived still holds log that a base backup may need.
-Task<> Follower::begin_where_slot_holds(const ServerLog& server, FollowStart& start) {
+Task<> Follower::follow_from(FollowStart start, Session& session, const ServerLog& server, LogSink& sink) {
+    const auto begun_at = co_await prepare(session, server, start);
+    last_pid_ = session.backend_pid();
+    FollowContext context{source_,
+                          connection_,
+                          slot_,
+                          server.segment_bytes,
+                          server.system_identifier,
+                          lineages_of(server),
+                          begun_at,
+                          std::nullopt,
+                          tail_file_,
+                          pools_,
+                          clock_};
+    if (!tail_file_.empty())
+        context.expected = co_await on_pool(pools_.blocking, [file = tail_file_] { return find_tail_mark(file); });
+    co_await follow_timelines(context, session, std::move(start), sink);
+}
+
+/// A slot of ours from a run that was cut before anything was archived still holds log that a base backup may need. False when
+/// there is none.
+Task<bool> Follower::begin_where_slot_holds(const ServerLog& server, FollowStart& start) {
     const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
     const auto slot = co_await find_slot(*sql, slot_);
-    if (!slot || slot->lost || !slot->holds_from || start.lineage.name != server.lineage.name) co_return;
+    if (!slot || slot->lost || !slot->holds_from || start.lineage.name != server.lineage.name) co_return false;
     const auto held = segment_start(*slot->holds_from, server.segment_bytes);
     start.at = std::min(start.at, std::max<Lsn>(held, start.lineage.begins_at));
+    co_return true;
 }
 
-/// The SQL session ends here: it would hold a smart shutdown of the server.
-Task<> Follower::prepare(Session& replication, const ServerLog& server, const FollowStart& start) {
+/// Gives the server's time. The SQL session ends here: it would hold a smart shutdown of the server.
+Task<Instant> Follower::prepare(Session& replication, const ServerLog& server, const FollowStart& start) {
     const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
     const bool is_standby = co_await sql->value("SELECT pg_is_in_recovery()") == "t";
     if (start.lineage.name == server.lineage.name && start.at > server.flushed)
         throw behind_the_archive(start, server.flushed, is_standby);
     co_await prepare_slot(*sql, replication, slot_, last_pid_);
+    co_return co_await ask_time(*sql);
+}
+
+Task<> Follower::drop_own_slot(Session& replication) {
+    const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
+    co_await drop_slot(*sql, replication, slot_);
 }
 
 Task<LogProbe> Follower::probe(std::string mark) {
@@ -100,8 +143,7 @@ Task<LogProbe> Follower::probe(std::string mark) {
 
 Task<> Follower::retire() {
     const auto replication = co_await Session::open(connection_, SessionKind::replication, pools_);
-    const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
-    co_await drop_slot(*sql, *replication, slot_);
+    co_await drop_own_slot(*replication);
 }
 
 }  // namespace varve::postgresql

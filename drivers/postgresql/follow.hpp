@@ -8,6 +8,7 @@
 /// another archiver (conflict), a store that refuses. Nothing is retried here.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "postgresql/connection.hpp"
 #include "postgresql/lineage.hpp"
+#include "postgresql/log_tail.hpp"
 #include "varve/clock.hpp"
 #include "varve/driver.hpp"
 
@@ -33,11 +35,13 @@ public:
     /// A server that shuts down waits for us no longer than this.
     static constexpr std::chrono::seconds shutdown_patience{5};
 
-    /// `connection.application_name` should be the slot's name: synchronous_standby_names is compared with it.
-    Follower(SourceName source, ConnectionSettings connection, std::string slot, Pools& pools, Clock& clock);
+    /// `connection.application_name` should be the slot's name: synchronous_standby_names is compared with it. `tail_file` keeps
+    /// what the log ended in where it was durable last; it may be lost, then that is not compared.
+    Follower(SourceName source, ConnectionSettings connection, std::string slot, Pools& pools, Clock& clock,
+             std::filesystem::path tail_file = {});
 
-    /// As Driver::follow_log. Fault::refused: synchronous_standby_names matches us; Fault::conflict: another cluster, a slot in
-    /// use (exit code 11), or a server that has less of the timeline than the archive.
+    /// As Driver::follow_log. Fault::refused: synchronous_standby_names matches us; Fault::conflict: another cluster (code
+    /// `wrong_identity`), a slot in use (exit code 11), a server that has less of the timeline than the archive, or other bytes.
     Task<> follow(std::optional<LogPosition> from, LogSink& sink);
 
     /// As Driver::probe_log: a segment switch, or a restore point when there is a `mark`. On a standby: what it has replayed.
@@ -47,14 +51,17 @@ public:
     Task<> retire();
 
 private:
-    Task<> begin_where_slot_holds(const ServerLog& server, FollowStart& start);
-    Task<> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
+    Task<bool> begin_where_slot_holds(const ServerLog& server, FollowStart& start);
+    Task<Instant> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
+    Task<> follow_from(FollowStart start, Session& session, const ServerLog& server, LogSink& sink);
+    Task<> drop_own_slot(Session& replication);
 
     SourceName source_;
     ConnectionSettings connection_;
     std::string slot_;
     Pools& pools_;
     Clock& clock_;
+    std::filesystem::path tail_file_;
     std::optional<int> last_pid_;  ///< of our last stream's server process
 };
 

@@ -1,6 +1,7 @@
 #include "postgresql/follow_stream.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "postgresql/server_error.hpp"
@@ -18,6 +19,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds look_around{1};
 constexpr std::chrono::seconds look_at_settings{2};
+constexpr std::chrono::seconds watch_again{5};
+/// Marks that wait for their position to become durable.
+constexpr std::size_t marks_max = 4096;
 
 /// One timeline being streamed. Its tasks share it: the reader, what tells the server how far we are, and two that watch for the
 /// server's shutdown and for a store that refuses.
@@ -29,6 +33,7 @@ public:
           sink_{sink},
           stream_{session, context.segment_bytes, context.clock},
           walker_{start_.at - start_.at % wal_page_bytes, context.segment_bytes},
+          heard_at_{context.begun_at},
           moved_{session.executor()} {}
 
     /// Ends when the timeline is over and all of it is durable.
@@ -97,8 +102,11 @@ private:
         walker_.feed(data.bytes);
         auto events = walker_.take();
         const auto end = data.at + data.bytes.size();
-        const auto server_end = data.server_end;
-        const auto sent_at = data.sent_at;
+        tail_.feed(data.at, data.bytes);
+        if (data.at <= start_.at && start_.at <= end) require_same_history();
+        const bool is_all = end == data.server_end;
+        const auto known = std::exchange(heard_at_, data.sent_at);
+        was_idle_ = false;
         if (end <= start_.at) co_return;
         const auto first = std::max(data.at, start_.at);
         report(events, first);
@@ -107,9 +115,36 @@ private:
         run.bytes.erase(run.bytes.begin(), run.bytes.begin() + static_cast<std::ptrdiff_t>(first - data.at));
         for (const auto& transaction : events.transactions)
             if (transaction.end > first) run.moments.push_back({transaction.end, transaction.time});
+        mark(end);
         co_await sink_.append(std::move(run));
-        // All that was durable there when this was sent has come: nothing committed by then is missing.
-        if (end == server_end) sink_.known_through(end, sent_at);
+        // The server looked how much there is after it had sent its message before this one: what was committed by then has come.
+        if (is_all) sink_.known_through(end, known);
+    }
+
+    /// The archive ends in what was durable last; this server must have had the same there.
+    void require_same_history() const {
+        const auto& expected = context_.expected;
+        if (!expected || expected->lineage != start_.lineage.name || expected->at != start_.at) return;
+        const auto found = tail_.find_digest(start_.at);
+        if (!found || *found == expected->digest) return;
+        throw Error{Fault::conflict, "before " + to_text(start_.at) +
+                                         " the server has other log than the archive: it was set back, " +
+                                         "and wrote another history since"}
+            .hint("If it is the one to archive from now on, give it a new source name; what is archived stays as it is.");
+    }
+
+    void mark(Lsn end) {
+        if (context_.tail_file.empty()) return;
+        if (auto digest = tail_.find_digest(end)) marks_.push_back({start_.lineage.name, end, std::move(*digest)});
+        if (marks_.size() > marks_max) marks_.pop_front();
+    }
+
+    /// The mark of exactly `at`, if that is where a run ended.
+    std::optional<TailMark> find_mark(Lsn at) {
+        std::optional<TailMark> found;
+        for (; !marks_.empty() && marks_.front().at <= at; marks_.pop_front())
+            if (marks_.front().at == at) found = std::move(marks_.front());
+        return found;
     }
 
     /// Damaged log is archived as the server has it: what was before it and comes after it can be restored.
@@ -123,6 +158,10 @@ private:
 
     /// A server that shuts down asks, and asks again, until everything it sent is acknowledged.
     Task<> heed(WalKeepalive keepalive) {
+        // Between two of these the server looked for more and found nothing.
+        const auto known = std::exchange(heard_at_, keepalive.sent_at);
+        if (std::exchange(was_idle_, true) && keepalive.sent == stream_.received())
+            sink_.known_through(stream_.received(), known);
         if (!keepalive.reply_wanted) co_return;
         stream_.answer();
         if (keepalive.sent <= stream_.received()) co_await let_go();
@@ -136,13 +175,18 @@ private:
         let_go_at_ = stream_.received();
     }
 
-    /// Not before data came: a slot goes back to what we acknowledge, and a new slot must not be told of a position that the
-    /// server no longer has, or it is lost at once.
+    /// Never a position from before our start (the archive's end before a gap), and not before data came: a slot goes back to
+    /// what we acknowledge, and what the server no longer has would lose it at once.
     Task<> acknowledge() {
         while (!data_came_) co_await moved_.wait();
         while (true) {
             const auto durable = sink_.durable();
-            if (durable && durable->lineage == start_.lineage.name) stream_.acknowledge(durable->at);
+            if (is_durable(start_.at)) {
+                stream_.acknowledge(durable->at);
+                if (auto reached = find_mark(durable->at))
+                    co_await on_pool(context_.pools.blocking,
+                                     [file = context_.tail_file, mark = std::move(*reached)] { keep_tail_mark(file, mark); });
+            }
             moved_.notify();
             co_await sink_.durable_after(durable);
         }
@@ -169,18 +213,18 @@ private:
         connection.application_name += "_watch";
         while (true) {
             std::unique_ptr<Session> idle;
-            std::exception_ptr refused;
+            std::optional<Error> refused;
             try {
                 idle = co_await Session::open(connection, SessionKind::replication, context_.pools);
             } catch (const Error& error) {
                 if (error.fault() == Fault::cancelled) throw;
-                // Without a free walsender there is no such session: the keepalives have to do.
-                if (sqlstate_of(error) == "53300") co_return;
-                refused = std::current_exception();
+                refused = error;
             }
             if (refused) {
-                co_await let_go();
-                co_return;
+                // Without a free walsender the keepalives have to do, for a while; any other refusal is how a shutdown begins.
+                if (sqlstate_of(*refused) != "53300") co_await let_go();
+                co_await context_.clock.sleep_for(watch_again);
+                continue;
             }
             while (PQconsumeInput(idle->raw()) != 0 && PQstatus(idle->raw()) == CONNECTION_OK) {
                 refuse_synchronous(co_await setting_of(*idle), context_.connection.application_name);
@@ -209,13 +253,20 @@ private:
     LogSink& sink_;
     WalStream stream_;
     WalWalker walker_;
-    Signal moved_;  ///< durable() did, or the first data came
+    LogTail tail_;
+    std::deque<TailMark> marks_;  ///< where runs ended that may not be durable yet
+    Instant heard_at_;            ///< when the server sent its message before this one, by its clock
+    bool was_idle_ = false;       ///< that message was a keepalive
+    Signal moved_;                ///< durable() did, or the first data came
     bool data_came_ = false;
     std::optional<SteadyClock::time_point> let_go_until_;
     Lsn let_go_at_ = 0;
 };
 
+/// A server that came from a base backup has the history of its own timeline, and not always those in between.
 Task<Lineage> lineage_after(const FollowContext& context, Session& session, const WalTimelineEnd& end) {
+    for (const auto& lineage : context.lineages)
+        if (timeline_of(lineage) == end.next_timeline) co_return lineage;
     const auto file = co_await session.query("TIMELINE_HISTORY " + std::to_string(end.next_timeline));
     const auto history = parse_history(end.next_timeline, file.text(0, 1));
     co_return make_lineage(context.system_identifier, history, context.segment_bytes);

@@ -11,6 +11,10 @@ struct FollowContext {
     std::string slot;
     std::uint64_t segment_bytes = 0;
     std::string system_identifier;
+    std::vector<Lineage> lineages;     ///< of the server, as lineages_of() gives them
+    Instant begun_at;                  ///< by the server's clock, before the stream is asked for
+    std::optional<TailMark> expected;  ///< what the log must end in where following begins
+    std::filesystem::path tail_file;   ///< empty: nothing is kept
     Pools& pools;
     Clock& clock;
 };

@@ -11,7 +11,8 @@ namespace varve::postgresql {
 PostgresqlDriver::PostgresqlDriver(const SourceName& source, const Settings& settings, DriverServices services)
     : settings_{read_source_settings(source, settings)},
       services_{std::move(services)},
-      follower_{source, settings_.primary, settings_.slot, services_.pools, services_.clock} {}
+      follower_{source,          settings_.primary, settings_.slot,
+                services_.pools, services_.clock,   services_.state_dir / "followed-tail"} {}
 
 DriverTraits PostgresqlDriver::traits() const noexcept { return {.has_log = true}; }
 

@@ -59,7 +59,8 @@ Task<> continue_last_segment(const RestorePlan& plan, LogPosition stop, LogSourc
                              Pools& pools) {
     const auto* stretch = find_stretch(log.path(), stop.lineage);
     const auto begin = segment_start(stop.at, segment_bytes);
-    if (stretch == nullptr || stretch->to <= stop.at || stop.at == begin) co_return;
+    // Log that begins after the stop goes on where the backup's own ends.
+    if (stretch == nullptr || stretch->from > stop.at || stretch->to <= stop.at || stop.at == begin) co_return;
     const auto place = plan.staging() / segment_name(timeline_of(stretch->lineage), stop.at, segment_bytes);
     const auto to = std::min<Lsn>(stretch->to, begin + segment_bytes);
     auto source = log.read(stop.lineage, stop.at, to);

@@ -30,6 +30,11 @@ void append_u64(std::string& bytes, std::uint64_t number) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift);
 }
 
+/// In network order, unlike the same number inside a record.
+Instant time_at(ByteView bytes, std::size_t offset) {
+    return Instant{std::chrono::microseconds{static_cast<std::int64_t>(u64_at(bytes, offset)) + from_1970_to_2000}};
+}
+
 Error not_understood() { return Error{Fault::corrupt, "the server sent a replication message that is not understood"}; }
 
 }  // namespace
@@ -84,14 +89,13 @@ Task<std::optional<WalMessage>> WalStream::next(std::chrono::microseconds pause)
 
 WalMessage WalStream::decode(ByteView message) {
     if (message.front() == 'k' && message.size() >= keepalive_bytes)
-        return WalKeepalive{.sent = u64_at(message, 1), .reply_wanted = message[17] != 0};
+        return WalKeepalive{.sent = u64_at(message, 1), .reply_wanted = message[17] != 0, .sent_at = time_at(message, 9)};
     if (message.front() != 'w' || message.size() < data_header_bytes) throw not_understood();
     const auto at = u64_at(message, 1);
     if (at != received_)
         throw Error{Fault::corrupt, "the server streamed the log from " + to_text(at) + " and not from " + to_text(received_)};
     server_end_ = u64_at(message, 9);
-    // In network order, unlike the same number inside a record.
-    sent_at_ = Instant{std::chrono::microseconds{static_cast<std::int64_t>(u64_at(message, 17)) + from_1970_to_2000}};
+    sent_at_ = time_at(message, 17);
     return take_data(to_bytes(message.subspan(data_header_bytes)));
 }
 
@@ -141,8 +145,10 @@ Task<> WalStream::keep_alive() {
         const auto pause =
             answer_due_ ? std::chrono::milliseconds{status_pause_min} : std::chrono::milliseconds{status_pause_max};
         const auto left = std::chrono::ceil<std::chrono::microseconds>(told_at_ + pause - SteadyClock::now());
-        if (durable_ != told_ || left.count() <= 0)
-            send_status();
+        if (left.count() <= 0)
+            send_status(answer_due_ ? Reply::not_wanted : Reply::wanted);
+        else if (durable_ != told_)
+            send_status(Reply::not_wanted);
         else
             co_await status_due_.wait_for(left);
         co_await check_stop();
@@ -150,11 +156,11 @@ Task<> WalStream::keep_alive() {
 }
 
 /// A failure to send shows where the stream is read, with the server's own words if there were any.
-void WalStream::send_status() {
+void WalStream::send_status(Reply reply) {
     std::string status = "r";
     for (int position = 0; position < 3; ++position) append_u64(status, durable_);
     append_u64(status, static_cast<std::uint64_t>(clock_.now().time_since_epoch().count() - from_1970_to_2000));
-    status += '\0';
+    status += reply == Reply::wanted ? '\1' : '\0';
     if (PQputCopyData(session_.raw(), status.data(), static_cast<int>(status.size())) == 1) PQflush(session_.raw());
     told_ = durable_;
     told_at_ = SteadyClock::now();

@@ -25,6 +25,7 @@ struct WalData {
 struct WalKeepalive {
     Lsn sent = 0;
     bool reply_wanted = false;
+    Instant sent_at;  ///< by the server's clock
 };
 /// The timeline that was streamed is over; the next one leaves it at `at`. The session can start another stream.
 struct WalTimelineEnd {
@@ -47,7 +48,8 @@ Error server_stopped();
 class WalStream {
 public:
     static constexpr std::chrono::milliseconds status_pause_min{100};  ///< between two statuses that say the same
-    static constexpr std::chrono::seconds status_pause_max{10};
+    /// At the latest after this the server is told, and asked, how far it is: so an idle one is known to be idle.
+    static constexpr std::chrono::seconds status_pause_max{1};
 
     WalStream(Session& session, std::uint64_t segment_bytes, Clock& clock);
 
@@ -72,7 +74,8 @@ private:
     WalMessage decode(ByteView message);
     WalData take_data(Bytes bytes);
     Task<WalMessage> end_of_stream();
-    void send_status();
+    enum class Reply { not_wanted, wanted };
+    void send_status(Reply reply);
 
     Session& session_;
     std::uint64_t segment_bytes_;

@@ -158,9 +158,10 @@ struct BackupRequest {
 struct BackupFacts {
     std::optional<LogPosition> start;  ///< engines with a log: recovery begins here
     std::optional<LogPosition> stop;   ///< consistent from here on
-    std::optional<Lineage> lineage;    ///< the lineage of `stop`
-    Instant stop_time;                 ///< by the engine's clock, taken after `stop`: a target at or after it can use this backup
-    Properties facts;                  ///< what restore and drills need
+    std::uint64_t log_end = 0;       ///< the backup carries its own log up to here, with every commit until stop_time; 0: to stop
+    std::optional<Lineage> lineage;  ///< the lineage of `stop`
+    Instant stop_time;               ///< by the engine's clock, taken after `stop`: a target at or after it can use this backup
+    Properties facts;                ///< what restore and drills need
     std::vector<Finding>
         findings;  ///< bad pages, unreadable entries: the backup is stored and marked partial when one is an error
 };

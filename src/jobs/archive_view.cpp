@@ -13,6 +13,7 @@ ArchivedBackup backup_of(const ArchiveView::Backup& backup) {
     ArchivedBackup archived{.id = backup.name.id,
                             .start = {},
                             .stop = {},
+                            .log_end = 0,
                             .stop_time = from_format(structure.stop_time()),
                             .expires = from_format(structure.expires()),
                             .partial = structure.partial()};
@@ -20,6 +21,7 @@ ArchivedBackup backup_of(const ArchiveView::Backup& backup) {
         const LineageName lineage{structure.lineage().name()};
         archived.start = LogPosition{lineage, structure.start_position(), structure.start_position_text()};
         archived.stop = LogPosition{lineage, structure.stop_position(), structure.stop_position_text()};
+        archived.log_end = structure.log_end_position();
     }
     return archived;
 }

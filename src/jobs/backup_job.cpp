@@ -47,6 +47,7 @@ format::ManifestStructure structure_of(const Source& source, const SourceState& 
     if (facts.stop) {
         structure.set_stop_position(facts.stop->at);
         structure.set_stop_position_text(facts.stop->text);
+        structure.set_log_end_position(facts.log_end);
     }
     for (const auto& pack : result.packs) {
         auto& use = *structure.add_packs();

@@ -14,6 +14,7 @@ constexpr std::chrono::seconds drain_patience{5};
 /// A stream that held this long begins its back-off anew.
 constexpr std::chrono::seconds steady_after{30};
 constexpr std::chrono::seconds stubborn_pause{15};
+constexpr std::chrono::seconds ask_again{5};
 
 struct BackupEnd {
     Lineage lineage;
@@ -28,7 +29,8 @@ Task<std::optional<BackupEnd>> newest_backup_end(JobContext& context, const Sour
             const auto structure = (co_await context.repository.manifest(source.setup.name, std::move(name))).structure;
             if (!structure.has_lineage()) continue;
             BackupEnd end{.lineage = from_format(structure.lineage()), .position = {}};
-            end.position = {end.lineage.name, structure.stop_position(), structure.stop_position_text()};
+            const auto at = std::max(structure.stop_position(), structure.log_end_position());
+            end.position = {end.lineage.name, at, source.driver->print_position(at)};
             co_return end;
         } catch (const Error& error) {
             if (error.fault() != Fault::corrupt && error.fault() != Fault::denied) throw;
@@ -36,6 +38,21 @@ Task<std::optional<BackupEnd>> newest_backup_end(JobContext& context, const Sour
         }
     }
     co_return std::nullopt;
+}
+
+/// The lineage that the server is on, when the archive has it: another server may have pushed to another one since. Else the one
+/// written to last, for the driver to find the way from there.
+std::optional<LogCatalog::Tip> tip_for(const LogCatalog& catalog, const SourceState& server) {
+    if (server.position)
+        if (auto own = catalog.tip_of(server.position->lineage)) return own;
+    return catalog.tip();
+}
+
+/// What the server has to say about why it does not tell its position: a missing right, most often.
+Error no_position(const SourceState& server) {
+    for (const auto& finding : server.findings)
+        if (finding.level == Finding::Level::error) return Error{Fault::denied, finding.what}.hint(finding.remedy);
+    return Error{Fault::denied, "the server does not say where its log is"}.hint("varve check says what is missing.");
 }
 
 }  // namespace
@@ -51,7 +68,8 @@ struct LogFollower::State {
     std::unique_ptr<LogShipper> shipper;
     std::unique_ptr<SegmentHashes> sink;  ///< in front of the shipper
     FollowState shown;
-    TaskGroup background;  ///< copies that are not required
+    std::optional<LogPosition> noted_gap;  ///< the position before the gap recorded last
+    TaskGroup background;                  ///< copies that are not required
     TaskGroup shipping;
     TaskGroup following;  ///< a stop of the owner reaches this one first, so that shipping can finish
     std::exception_ptr ship_failure;
@@ -62,6 +80,8 @@ struct LogFollower::State {
     }
 
     Task<> prepare();
+    Task<> find_begin(const SourceState& server);
+    Task<> begin_anew(std::string reason);
     Task<> prepare_patiently(Persist persist);
     Task<> follow_once();
     Task<> close_gap(Error missing);
@@ -78,15 +98,22 @@ Task<> LogFollower::State::prepare() {
     store = std::make_unique<LogStore>(context.repository, setup.name, setup.driver, background);
     shipper = std::make_unique<LogShipper>(co_await asio::this_coro::executor, context.clock, *store,
                                            ShipperOptions{.interval = setup.ship_interval}, setup.name);
+    shipper->on_other_lineage([this](const Lineage& lineage) { need_base("the log goes on as " + lineage.name.text()); });
     sink = std::make_unique<SegmentHashes>(*shipper);
     const auto catalog = co_await LogCatalog::read(context.repository, setup.name);
     catalog.require_required();
-    if (const auto tip = catalog.tip()) {
-        shipper->resume_from(tip->lineage, tip->position, tip->last_commit);
+}
+
+/// Asked anew at each attempt until something was followed: a backup that ended meanwhile, or an adopted server, counts.
+Task<> LogFollower::State::find_begin(const SourceState& server) {
+    const auto catalog = co_await LogCatalog::read(context.repository, source.setup.name);
+    catalog.require_required();
+    if (auto tip = tip_for(catalog, server)) {
         log(LogLevel::info, name(), "following on from " + tip->position.text);
+        shipper->resume_from(tip->lineage, tip->position, tip->last_commit);
     } else if (const auto end = co_await newest_backup_end(context, source)) {
-        shipper->resume_from(end->lineage, end->position, std::nullopt);
         log(LogLevel::info, name(), "no log is archived yet: it begins where the newest backup ends, at " + end->position.text);
+        shipper->resume_from(end->lineage, end->position, std::nullopt);
     } else {
         log(LogLevel::info, name(), "nothing is archived yet: a new log begins");
         need_base("the log begins");
@@ -113,23 +140,43 @@ Task<> LogFollower::State::prepare_patiently(Persist persist) {
 Task<> LogFollower::State::follow_once() {
     const auto server = co_await source.driver->inspect();
     co_await require_same_identity(context, source, server);
+    if (!server.position) throw no_position(server);
+    if (!shipper->durable()) co_await find_begin(server);
     shown.connected = true;
     shown.problem.clear();
     shown.remedy.clear();
-    co_await source.driver->follow_log(shipper->durable(), *sink);
+    std::optional<Error> failure;
+    try {
+        co_await source.driver->follow_log(shipper->durable(), *sink);
+    } catch (const Error& error) {
+        if (error.fault() != Fault::missing && error.code_word() != "wrong_identity") throw;
+        failure = error;
+    }
+    if (!failure) co_return;
+    // The identity was accepted above: what is archived is of the server that was there before this one was adopted.
+    if (failure->code_word() == "wrong_identity") co_return co_await begin_anew(failure->sentence());
+    co_await close_gap(std::move(*failure));
 }
 
-/// The server no longer has what comes after our position. What is lost is said first, then the log begins anew.
+Task<> LogFollower::State::begin_anew(std::string reason) {
+    need_base(std::move(reason));
+    co_await source.driver->follow_log(std::nullopt, *sink);
+}
+
+/// The server no longer has what comes after our position. What is lost is said first, once, then the log begins anew.
 Task<> LogFollower::State::close_gap(Error missing) {
     const auto from = shipper->durable();
     if (!from) throw missing;
-    const auto server = co_await source.driver->inspect();
-    auto to = server.position.value_or(*from);
     log_failure(LogLevel::error, name(), missing);
-    co_await shipper->record_gap(Gap{.from = *from, .to = to, .reason = missing.sentence()});
-    ++shown.gaps;
-    need_base("a gap in the log from " + from->text);
-    co_await source.driver->follow_log(std::nullopt, *sink);
+    if (noted_gap == from) {
+        shipper->allow_hole();
+    } else {
+        const auto server = co_await source.driver->inspect();
+        co_await shipper->record_gap(Gap{.from = *from, .to = server.position.value_or(*from), .reason = missing.sentence()});
+        noted_gap = from;
+        ++shown.gaps;
+    }
+    co_await begin_anew("a gap in the log from " + from->text);
 }
 
 /// What time alone will not mend (a missing right, a slot in use) is tried less often, but never given up.
@@ -154,20 +201,12 @@ Task<> LogFollower::State::follow_for_ever(Persist persist) {
         std::optional<Error> failure;
         const auto began = context.clock.now();
         try {
-            try {
-                co_await follow_once();
-            } catch (const Error& error) {
-                if (error.fault() != Fault::missing) throw;
-                failure = error;
-            }
-            if (failure) {
-                auto missing = *std::exchange(failure, std::nullopt);
-                co_await close_gap(std::move(missing));
-            }
-        } catch (const Error& error) {
-            if (error.fault() == Fault::cancelled) throw;
-            if (persist == Persist::no && !error.retryable()) throw;
-            failure = error;
+            co_await follow_once();
+        } catch (...) {
+            const auto thrown = std::current_exception();
+            if (is_stop(thrown)) throw;
+            failure = error_of(thrown);
+            if (persist == Persist::no && !failure->retryable()) throw;
         }
         if (context.clock.now() - began > steady_after) backoff.succeeded();
         shown.connected = false;
@@ -229,17 +268,19 @@ Task<> LogFollower::run(Persist persist) {
 
 namespace {
 
-/// What was received becomes an object again and again, because what the server wrote may not have been received yet.
+/// What was received up to there becomes an object at once, and not what merely comes on the way.
 template <class State>
-Task<bool> wait_for_server_position(State& state, LogPosition wanted,
-                                    std::optional<std::chrono::steady_clock::time_point> until) {
+Task<bool> wait_for_server_position(State& state, LogPosition wanted, std::chrono::steady_clock::time_point until) {
+    const auto reaches = [&](const std::optional<LogPosition>& position) {
+        return position && position->lineage == wanted.lineage && position->at >= wanted.at;
+    };
     for (;;) {
-        const auto durable = state.shipper ? state.shipper->durable() : std::nullopt;
-        const bool same = durable && (wanted.lineage.empty() || durable->lineage == wanted.lineage);
-        if (same && durable->at >= wanted.at) co_return true;
-        if (until && std::chrono::steady_clock::now() > *until) co_return false;
-        if (state.shipper) co_await state.shipper->seal();
-        co_await state.context.clock.sleep_for(std::chrono::milliseconds{50});
+        // The archive's end alone says nothing: the server may have refused the stream, or have other log there.
+        const bool taken = state.shipper && reaches(state.shipper->taken());
+        if (taken && reaches(state.shipper->durable())) co_return true;
+        if (std::chrono::steady_clock::now() > until) co_return false;
+        if (taken) co_await state.shipper->seal();
+        co_await state.context.clock.sleep_for(std::chrono::milliseconds{20});
     }
 }
 
@@ -247,14 +288,13 @@ Task<bool> wait_for_server_position(State& state, LogPosition wanted,
 
 Task<LogPosition> LogFollower::caught_up() {
     const auto state = state_;
-    auto server = co_await state->source.driver->inspect();
-    // A server that does not tell refuses the stream as well: run() says why.
-    while (!server.position) {
-        co_await state->context.clock.sleep_for(std::chrono::milliseconds{200});
-        server = co_await state->source.driver->inspect();
+    for (;;) {
+        const auto server = co_await state->source.driver->inspect();
+        if (!server.position) throw no_position(server);
+        // Asked again now and then: a server that moved to another timeline never reaches a place on the old one.
+        const auto until = std::chrono::steady_clock::now() + ask_again;
+        if (co_await wait_for_server_position(*state, *server.position, until)) co_return *state->shipper->durable();
     }
-    co_await wait_for_server_position(*state, *server.position, std::nullopt);
-    co_return *state->shipper->durable();
 }
 
 Task<bool> LogFollower::catches_up(std::chrono::microseconds patience) {

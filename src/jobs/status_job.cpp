@@ -35,7 +35,10 @@ const CopyLag* worst_lag(const SourceStatus& status) {
 void judge(SourceStatus& status, const ServiceView* service, bool has_log, Instant now, const StatusRules& rules) {
     const auto name = status.source.text();
     if (!status.last_backup)
-        return set(status, Verdict::failed, "there is no backup yet", "Take one with: varve backup run " + name);
+        return set(status, Verdict::failed,
+                   service == nullptr || service->backup_problem.empty() ? "there is no backup yet"
+                                                                         : "there is no backup yet: " + service->backup_problem,
+                   "Take one with: varve backup run " + name);
     if (has_log && gap_is_open(status))
         return set(status, Verdict::failed, "the log has a gap that no base backup closes yet",
                    "Take one with: varve backup run " + name);

@@ -31,9 +31,11 @@ struct LogShipper::State {
     LogDestination& destination;
     ShipperOptions options;
     SourceName source;
+    std::function<void(const Lineage&)> other_lineage;
     Signal changed;  ///< anything below did
 
-    Lineage lineage;                    ///< begun; its name is empty before the first
+    Lineage lineage;  ///< begun, or resumed from; its name is empty before
+    bool begun = false;
     std::optional<std::uint64_t> next;  ///< where the next run must begin; nothing: anywhere
     std::optional<Held> open;           ///< grows
     std::deque<Held> sealed;            ///< in order; the first one is being stored
@@ -46,6 +48,8 @@ struct LogShipper::State {
 
     void seal();
     void forget_open();
+    std::optional<std::uint64_t> next_in(const LineageName& name) const;
+    void carry_last_commit(const Lineage& into);
     void add(LogRun run);
     Task<> put_first();
     Task<> put_in_order();
@@ -67,6 +71,21 @@ void LogShipper::State::forget_open() {
     changed.notify();
 }
 
+/// Where a lineage that is begun again goes on: behind its objects under way, or where the driver was told to begin. Anywhere,
+/// when nothing of it is kept, also after a gap that ended at no known place.
+std::optional<std::uint64_t> LogShipper::State::next_in(const LineageName& name) const {
+    if (!sealed.empty() && sealed.back().batch->to.lineage == name) return sealed.back().batch->to.at;
+    if (next && durable && durable->lineage == name) return durable->at;
+    return std::nullopt;
+}
+
+/// What was committed in the parent counts in a new lineage only where the lineage left it behind that commit.
+void LogShipper::State::carry_last_commit(const Lineage& into) {
+    const bool all_of_parent = into.parent && into.parent->lineage == lineage.name && next && *next <= into.parent->at;
+    if (!all_of_parent) last_commit.reset();
+    sealed_last_commit = last_commit;
+}
+
 void LogShipper::State::add(LogRun run) {
     if (!open)
         open = Held{.batch = std::make_shared<LogBatch>(begin_batch(lineage, run.first, last_commit)), .since = clock.now()};
@@ -85,8 +104,10 @@ Task<> LogShipper::State::put_first() {
         try {
             co_await destination.put_log(sealed.front().batch);
             co_return;
-        } catch (const Error& error) {
-            if (error.fault() == Fault::cancelled) throw;
+        } catch (...) {
+            const auto failure = std::current_exception();
+            if (is_stop(failure)) throw;
+            const auto error = error_of(failure);
             if (!blocked || blocked->sentence() != error.sentence()) log_failure(LogLevel::warning, source.text(), error);
             blocked = error;
         }
@@ -128,17 +149,15 @@ Task<> LogShipper::begin_lineage(Lineage lineage) {
     auto& state = *state_;
     if (lineage.name == state.lineage.name) {
         state.forget_open();
-        // Objects under way end where the stream goes on; without any, durable() is where the driver was told to begin.
-        if (!state.sealed.empty()) {
-            state.next = state.sealed.back().batch->to.at;
-        } else if (state.next && state.durable && state.durable->lineage == lineage.name) {
-            state.next = state.durable->at;
-        }
+        state.next = state.next_in(lineage.name);
     } else {
         state.seal();
+        state.carry_last_commit(lineage);
         state.next.reset();
+        if (!state.lineage.name.empty() && state.other_lineage) state.other_lineage(lineage);
     }
     state.lineage = std::move(lineage);
+    state.begun = true;
     co_return;
 }
 
@@ -219,6 +238,15 @@ void LogShipper::resume_from(Lineage lineage, LogPosition durable, std::optional
     state_->next = durable.at;
     state_->durable = std::move(durable);
     state_->last_commit = state_->sealed_last_commit = last_commit;
+}
+
+void LogShipper::allow_hole() { state_->next.reset(); }
+
+void LogShipper::on_other_lineage(std::function<void(const Lineage&)> callback) { state_->other_lineage = std::move(callback); }
+
+std::optional<LogPosition> LogShipper::taken() const {
+    if (!state_->begun || !state_->next) return std::nullopt;
+    return LogPosition{state_->lineage.name, *state_->next, {}};
 }
 
 Task<> LogShipper::run() {

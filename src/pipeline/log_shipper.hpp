@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "format/format.hpp"
@@ -67,12 +68,18 @@ public:
 
     /// What the archive already has: durable() answers this until more is shipped.
     void resume_from(Lineage lineage, LogPosition durable, std::optional<Instant> last_commit);
+    /// The next run may begin anywhere: for a gap that was recorded before.
+    void allow_hole();
+    /// Called when the log goes on in another lineage than before.
+    void on_other_lineage(std::function<void(const Lineage&)> callback);
     /// Ships until cancelled.
     Task<> run();
     /// Makes an object of what is held and waits until all of it is durable, at most `patience` (of real time). True when it is.
     Task<bool> drain(std::chrono::microseconds patience);
     /// Every commit up to then, by the source's clock, is durable on every required copy.
     std::optional<Instant> durable_through() const;
+    /// The end of what was taken in the lineage at hand, durable or not; nothing before a lineage was begun.
+    std::optional<LogPosition> taken() const;
     /// When the oldest byte that is not durable yet was taken; nothing when nothing waits.
     std::optional<Instant> waiting_since() const;
     std::uint64_t held_bytes() const noexcept;

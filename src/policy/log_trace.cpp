@@ -93,6 +93,14 @@ bool LogTree::advance(LogTrace& trace, const Lineage& lineage, std::uint64_t nee
     return !exit || to == *exit;
 }
 
+/// Log is needed from where the backup is consistent; or from where its own log ends, when what is archived begins only there.
+std::uint64_t LogTree::first_needed(const ArchivedBackup& base, const Lineage* next) const {
+    const auto stop = base.stop->at;
+    if (base.log_end <= stop || run_at(base.stop->lineage, stop)) return stop;
+    if (next != nullptr && next->parent->at >= stop && next->parent->at <= base.log_end) return next->parent->at;
+    return run_at(base.stop->lineage, base.log_end) ? base.log_end : stop;
+}
+
 std::optional<LogTrace> LogTree::trace(const ArchivedBackup& base, const LineageName& lineage) const {
     LogTrace trace;
     trace.base = &base;
@@ -104,7 +112,7 @@ std::optional<LogTrace> LogTree::trace(const ArchivedBackup& base, const Lineage
     const auto way = ancestry(lineage);
     auto here = std::ranges::find(way, base.stop->lineage, [](const Lineage* step) { return step->name; });
     if (here == way.end()) return {};
-    auto needed = base.stop->at;
+    auto needed = first_needed(base, std::next(here) == way.end() ? nullptr : *std::next(here));
     std::optional<std::uint64_t> wanted = base.start && base.start->lineage == base.stop->lineage ? base.start->at : needed;
     for (; here != way.end(); ++here) {
         const auto next = std::next(here);

@@ -48,6 +48,7 @@ private:
     };
     const Run* run_at(const LineageName& lineage, std::uint64_t position) const;
     Times times_up_to(const LineageName& lineage, std::uint64_t end) const;
+    std::uint64_t first_needed(const ArchivedBackup& base, const Lineage* next) const;
     bool advance(LogTrace& trace, const Lineage& lineage, std::uint64_t needed, std::optional<std::uint64_t> wanted,
                  std::optional<std::uint64_t> exit) const;
 

@@ -17,8 +17,9 @@ struct ArchivedBackup {
     BackupId id;
     std::optional<LogPosition> start{};  ///< recovery begins here; absent for sources without a log
     std::optional<LogPosition> stop{};   ///< consistent from here on; log is needed from here
-    Instant stop_time;                   ///< a target at or after it can use this backup
-    Instant expires;
+    std::uint64_t log_end = 0;           ///< or from here, up to where the backup has its own; less than stop: from stop
+    Instant stop_time{};                 ///< a target at or after it can use this backup
+    Instant expires{};
     bool partial = false;  ///< has unreadable entries or bad pages
 };
 

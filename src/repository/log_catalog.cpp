@@ -112,10 +112,16 @@ std::optional<LogCatalog::Tip> LogCatalog::tip() const {
             (newest == nullptr || log.stretches.back().stored_at > newest->stretches.back().stored_at))
             newest = &log;
     if (newest == nullptr) return std::nullopt;
-    return Tip{.lineage = newest->lineage,
-               .position = newest->everywhere,
-               .last_commit = newest->last_commit,
-               .stored_at = newest->stretches.back().stored_at};
+    return tip_of(newest->lineage.name);
+}
+
+std::optional<LogCatalog::Tip> LogCatalog::tip_of(const LineageName& name) const {
+    const auto* log = find(name);
+    if (log == nullptr) return std::nullopt;
+    return Tip{.lineage = log->lineage,
+               .position = log->everywhere,
+               .last_commit = log->last_commit,
+               .stored_at = log->stretches.back().stored_at};
 }
 
 }  // namespace varve

@@ -45,6 +45,8 @@ public:
         Instant stored_at;
     };
     std::optional<Tip> tip() const;
+    /// The same of one lineage; nothing when there is no log of it.
+    std::optional<Tip> tip_of(const LineageName& name) const;
     /// Copies that did not answer and may have more: while there is one, absence is not positive.
     const std::vector<RepositoryName>& unanswered() const noexcept { return unanswered_; }
     /// Fault::unreachable when a required copy did not answer: a follower must not resume from what only the others have.

@@ -135,6 +135,7 @@ BackupFacts facts_of(const Repository::Manifest& manifest) {
         facts.lineage = from_format(structure.lineage());
         facts.start = LogPosition{lineage, structure.start_position(), structure.start_position_text()};
         facts.stop = LogPosition{lineage, structure.stop_position(), structure.stop_position_text()};
+        facts.log_end = structure.log_end_position();
     }
     if (!manifest.content) return facts;
     facts.facts.insert(manifest.content->facts().begin(), manifest.content->facts().end());

@@ -27,7 +27,11 @@ def killed(varve, name, *command):
     return varve.ask(*command, env={"VARVE_FAILPOINT": name}).exit_code == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("name", points())
+# No command removes objects yet: the crash test of the store reaches it.
+UNIT_ONLY = {"posix.removed"}
+
+
+@pytest.mark.parametrize("name", [name for name in points() if name not in UNIT_ONLY])
 def test_after_a_power_cut_the_next_run_is_whole(new_cluster, new_varve, open_restored, room, name):
     source = new_cluster()
     ledger = Ledger(source).create()
@@ -47,10 +51,9 @@ def test_after_a_power_cut_the_next_run_is_whole(new_cluster, new_varve, open_re
 
     ledger.write(5)
     fired |= killed(varve, name, "log", "follow", "pg/main", "--until-caught-up")
-    acknowledged = source.value("SELECT restart_lsn FROM pg_replication_slots WHERE NOT temporary")
 
     # The next runs finish the work; nothing that the server was told is missing.
-    backup = varve.backup()
+    varve.backup()
     ledger.write(5)
     varve.do("log", "follow", "pg/main", "--until-caught-up")
     assert varve.do("log", "gaps", "pg/main")["gaps"] == []
@@ -60,8 +63,9 @@ def test_after_a_power_cut_the_next_run_is_whole(new_cluster, new_varve, open_re
     expect_prefix(open_restored(room / "copy", source), ledger, ledger.history(), restored_rows(source))
     varve.do("verify", "--level", "2")
     assert fired, f"{name} ({points()[name]}) was never reached"
-    assert backup and (acknowledged or True)
 
 
-def test_there_are_failpoints():
-    assert len(points()) >= 6, points()
+def test_every_failpoint_is_reached_somewhere():
+    tests = "".join(path.read_text() for path in (place.ROOT / "tests/unit").rglob("*.cpp"))
+    assert len(points()) >= 6 and UNIT_ONLY <= points().keys()
+    assert all(f'"{name}"' in tests for name in UNIT_ONLY)

@@ -56,17 +56,16 @@ def test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_i
     inside = datetime.datetime.now(UTC)
 
     varve.serve()
-    gap = place.wait_until(lambda: varve.status()["gaps"], 60)[0]
-    assert gap, gap
+    place.wait_until(lambda: varve.status()["gaps"], 60)
     backups = place.wait_until(lambda: (found := varve.do("backup", "list", "pg/main")["backups"]) and len(found) > len(known) and found, 60)
     listed = varve.ask("log", "gaps", "pg/main")
-    assert listed.exit_code == 20 and listed.document["result"]["gaps"], listed.document
-    begin = lsn_number(source.lsn())
+    assert listed.exit_code == 20 and len(listed.document["result"]["gaps"]) == 1, listed.document
     ledger.write(10)
     varve.do("log", "follow", "pg/main", "--until-caught-up")
 
     error = varve.refused("restore", "run", "pg/main", "--to", room / "inside", "--at", inside.isoformat(), code="point_not_recoverable", exit_code=22)
-    assert "20" in str(error["context"]) + str(error["remedy"]) + error["message"]
+    before, after = (datetime.datetime.fromisoformat(error["context"][name].replace("Z", "+00:00")) for name in ("nearest_before", "nearest_after"))
+    assert before < inside < after and error["context"]["nearest_before"] in error["remedy"], error
     assert not (room / "inside").exists()
     # After the gap every instant can be had again, and before it too.
     varve.restore(room / "after", "--latest")
@@ -74,8 +73,8 @@ def test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_i
     varve.restore(room / "before", "--backup", backups[-1]["id"])
     assert open_restored(room / "before", source).value("SELECT to_regclass('filler') IS NULL")
     windows = varve.status()["recovery_windows"]
-    assert len(windows) >= 2, windows
-    assert begin
+    assert len(windows) == 2, windows
+    assert varve.status()["state"] == "ok", "the base backup after the gap has closed it"
 
 
 def test_a_gap_ends_a_caught_up_check_with_20(new_cluster, new_varve):
@@ -87,6 +86,47 @@ def test_a_gap_ends_a_caught_up_check_with_20(new_cluster, new_varve):
     place.wait_until(lambda: source.value("SELECT wal_status FROM pg_replication_slots") == "lost" or source.execute("SELECT pg_switch_wal()", "CHECKPOINT"))
     varve.do("log", "follow", "pg/main", "--until-caught-up")
     assert varve.ask("log", "gaps", "pg/main").exit_code == 20
+
+
+def test_a_slot_that_was_dropped_makes_one_gap_and_following_goes_on(new_cluster, new_varve, open_restored, room):
+    """Without a limit the server never calls a slot lost: it is there, made anew, and what it should hold is not."""
+    source = new_cluster(segment_mib=1, settings={"wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    ledger = Ledger(source).create()
+    varve = new_varve(source)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    source.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+    for _ in range(3):
+        source.execute("CREATE TABLE filler AS SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 20000) n", "DROP TABLE filler", "CHECKPOINT")
+
+    for _ in range(3):
+        assert varve.ask("log", "follow", "pg/main", "--until-caught-up").exit_code in (0, 20)
+        ledger.write(2)
+        source.execute("SELECT pg_switch_wal()", "CHECKPOINT")
+    listed = varve.ask("log", "gaps", "pg/main")
+    assert listed.exit_code == 20 and len(listed.document["result"]["gaps"]) == 1, listed.document
+
+    varve.backup()
+    ledger.write(2)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    varve.restore(room / "copy", "--latest")
+    assert len(restored_rows(open_restored(room / "copy", source))) == 8
+
+
+def test_the_first_log_reaches_back_to_the_backup_before_it(new_cluster, new_varve, open_restored, room):
+    """A backup closes its segment: log that is first followed later began with the next, and nothing led from one to the other."""
+    source = new_cluster()
+    ledger = Ledger(source).create()
+    varve = new_varve(source)
+    varve.backup()
+    source.execute("CHECKPOINT")
+    ledger.write(5)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    ledger.write(5)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    assert varve.do("log", "gaps", "pg/main")["gaps"] == []
+
+    varve.restore(room / "copy", "--latest")
+    expect_prefix(open_restored(room / "copy", source), ledger, ledger.history(), restored_rows(source))
 
 
 def test_a_full_repository_stops_nothing_and_is_said(new_cluster, new_varve, closing, room):

@@ -79,7 +79,15 @@ public:
         co_return;
     }
     Task<> record_gap(Gap) override { co_return; }
-    void known_through(std::uint64_t at, Instant time) override { known = Moment{at, time}; }
+    void known_through(std::uint64_t at, Instant time) override {
+        known = Moment{at, time};
+        changed.notify();
+    }
+    /// Until the server is known to have committed nothing more up to its last commit.
+    Task<> wait_for_silence() {
+        while (!known || known->at != line().end() || line().moments.empty() || known->time < line().moments.back().time)
+            co_await changed.wait();
+    }
     Task<> seal() override {
         ++seals;
         if (durability == Durability::when_sealed && !lines.empty() && !line().bytes.empty()) make_durable();

@@ -109,8 +109,10 @@ class PrivateCluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         place.wait_until(lambda: not any(alive(pid) for pid in [self.pid, *children]), 20, 0.01)
-        with contextlib.suppress(FileNotFoundError):
-            (self.data / "postmaster.pid").unlink()
+        # A killed process may stay as a zombie, which PostgreSQL takes for a running server when it finds its number in a lock.
+        for lock in (self.data / "postmaster.pid", self.sockets / f".s.PGSQL.{self.port}.lock"):
+            with contextlib.suppress(FileNotFoundError):
+                lock.unlink()
         self.pid = None
 
     def restart(self, **options):

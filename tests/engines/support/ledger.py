@@ -137,7 +137,7 @@ class Ledger:
                 self._acknowledge(self._one(connection, writer, dice))
                 if self.pause:
                     self._stop.wait(dice.random() * 2 * self.pause)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError):
+            except psycopg2.Error:  # also the plain DatabaseError of a connection that ends without a word
                 with contextlib.suppress(psycopg2.Error):
                     connection.close() if connection else None
                 connection = None

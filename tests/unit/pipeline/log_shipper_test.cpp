@@ -226,3 +226,62 @@ TEST_CASE("a moment that lies before what is stored already is not stored again"
     CHECK(ship.shelf.batches[1].moments[0].at == 110);
     CHECK(ship.shelf.batches[1].last_commit == ship.clock.now() - 10s + 1s);
 }
+
+TEST_CASE("log that is sent again after a cut is stored from where it begins, although nothing of its lineage was durable") {
+    Fixture ship;
+    // The driver streams again from the beginning; what was held before the cut is forgotten, and must not be passed over.
+    const bool after_a_switch = GENERATE(false, true);
+    auto name = line;
+    if (after_a_switch) {
+        ship.append(run_of(0, 20));
+        ship.advance(10s);
+        name = LineageName{"child"};
+        test::run(ship.io, ship.shipper.begin_lineage(lineage_named("child")));
+        ship.append(run_of(10, 30, name));
+    } else {
+        ship.append(run_of(10, 30));
+    }
+
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named(name.text())));
+    ship.append(run_of(10, 40, name));
+    ship.advance(10s);
+
+    CHECK(ship.shelf.batches.back().from.at == 10);
+    CHECK(ship.shelf.batches.back().to.at == 50);
+    CHECK(ship.shelf.batches.back().lineage.name == name);
+}
+
+TEST_CASE("objects of another lineage under way do not say where this one goes on") {
+    Fixture ship;
+    ship.shelf.refusals = 1'000;
+    ship.append(run_of(0, 90));
+    test::run(ship.io, ship.shipper.seal());
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("child")));
+    ship.append(run_of(50, 30, LineageName{"child"}));
+
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("child")));
+    ship.append(run_of(50, 45, LineageName{"child"}));
+    ship.shelf.refusals = 0;
+    for (int step = 0; step < 4; ++step) ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches.back().from.at == 50);
+    CHECK(ship.shelf.batches.back().to.at == 95);
+}
+
+TEST_CASE("a commit of the parent counts in a new lineage only when the lineage has it") {
+    Fixture ship;
+    const auto parted_at = GENERATE(15U, 20U);
+    auto run = run_of(0, 20);
+    run.moments = {{.at = 18, .time = Instant{5s}}};
+    ship.append(std::move(run));
+    auto child = lineage_named("child");
+    child.parent = LogPosition{.lineage = line, .at = parted_at, .text = {}};
+
+    test::run(ship.io, ship.shipper.begin_lineage(child));
+    ship.append(run_of(parted_at, 10, child.name));
+    ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches.back().last_commit.has_value() == (parted_at == 20U));
+}

@@ -165,6 +165,12 @@ TEST_CASE("a base alone is enough where no log continues it") {
     CHECK(answer(archive, at_time(30)) == "refused 15 -");
     CHECK(answer(archive, {.kind = Kind::latest}) == "refused " + to_rfc3339(minute(15)) + " -");
 
+    archive.backups[0].log_end = 20;  // unless the backup has its own log up to there
+    CHECK(answer(archive, at_time(30)) == "A 1[20,50)");
+    CHECK(answer(archive, {.kind = Kind::latest}) == "A 1[20,50)");
+    archive.backups[0].log_end = 19;
+    CHECK(answer(archive, at_time(30)) == "refused 15 -");
+
     archive.log = {log("1", 15, 50)};  // begins where it stopped: what is before is in the backup
     CHECK(answer(archive, at_time(30)) == "A 1[15,50)");
 }
@@ -229,6 +235,13 @@ TEST_CASE("a base that stopped at the very switch needs no log of the old timeli
                                  .log = {log("2", 60, 150)},
                                  .print_position = {}};
     CHECK(answer(archive, {.kind = Kind::latest}) == "A 2[60,150)");
+
+    // The same when the switch lies in what the backup carries itself.
+    auto own = archive;
+    own.backups[0] = backup("A", "1", 50, 55);
+    CHECK(answer(own, at_time(80)) == "refused 55 -");
+    own.backups[0].log_end = 64;
+    CHECK(answer(own, at_time(80)) == "A 2[60,150)");
 }
 
 TEST_CASE("histories without a common origin are searched in turn, the one written to last first") {
