@@ -1,9 +1,11 @@
 """What scripts rely on: fields of the JSON answers, the README's configuration, commands that change nothing."""
 import datetime
 import re
+import shutil
+import sys
 
 from support import place
-from support.ledger import Ledger
+from support.ledger import Ledger, restored_rows
 from support.varve import Varve
 
 
@@ -64,3 +66,44 @@ def test_the_configuration_of_the_readme_is_right(room, binary):
     assert varve.do("config", "check") is not None
     shown = varve.do("config", "show")
     assert "ship_interval" in str(shown)
+
+
+def test_the_independent_reader_restores_what_varve_stored(new_cluster, new_varve, open_restored, room):
+    source = new_cluster()
+    ledger = Ledger(source).create()
+    ledger.write(5)
+    varve = new_varve(source)
+    made = varve.backup()
+    ledger.write(5)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+
+    def read(*arguments):
+        command = [sys.executable, "-B", place.ROOT / "tests/golden/reader.py", varve.repository, varve.directory / "varve.keys", *arguments]
+        return [line.split("\t") for line in place.run(command, user="root").stdout.splitlines()]
+
+    assert read("verify") == []
+    [backup] = [row for row in read("list") if row[0] == "backup"]
+    assert backup[1:3] == [made["id"], "pg/main"]
+    read("restore", made["id"], room / "files")
+    read("log", "pg/main", backup[3], room / "log")
+    assemble(room / "files", room / "log", room / "copy")
+    assert len(restored_rows(open_restored(room / "copy", source))) == 10
+
+
+def assemble(files, log, data, segment_bytes=16 << 20):
+    """A data directory of timeline 1 from the entries of a backup and stretches of the log, as docs/repository-format.md describes both."""
+    (files / "pgdata").rename(data)
+    for label in (files / "label").iterdir():
+        shutil.copy(label, data)
+    for segment in (files / "wal").iterdir():
+        shutil.copy(segment, data / "pg_wal")
+    for stretch in log.iterdir():
+        at, rest = int(stretch.name, 16), stretch.read_bytes()
+        while rest:
+            path, offset = data / "pg_wal" / f"00000001{at >> 32:08X}{at % (1 << 32) // segment_bytes:08X}", at % segment_bytes
+            segment = path.read_bytes() if path.exists() else bytes(segment_bytes)
+            piece, rest = rest[:segment_bytes - offset], rest[segment_bytes - offset:]
+            path.write_bytes(segment[:offset] + piece + segment[offset + len(piece):])
+            at += len(piece)
+    for path in [data, *data.rglob("*")]:
+        place.give(path)
