@@ -20,16 +20,18 @@ namespace {
 using Socket = asio::local::stream_protocol::socket;
 using json = nlohmann::json;
 
-constexpr std::size_t line_bytes_max = 4U << 20;
+constexpr std::size_t reply_bytes_max = 64U << 20;
 
 Error unreachable(const boost::system::error_code& error, const std::string& what) {
     return Error{Fault::unreachable, what + ": " + error.message()};
 }
 
 /// One line without its newline; nothing when the peer closed first.
-Task<std::optional<std::string>> read_line(Socket& socket, std::string& buffer) {
-    auto [error, length] = co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer, line_bytes_max), '\n',
+Task<std::optional<std::string>> read_line(Socket& socket, std::string& buffer, std::size_t bytes_max) {
+    auto [error, length] = co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer, bytes_max), '\n',
                                                            asio::as_tuple(asio::use_awaitable));
+    if (error == asio::error::not_found)
+        throw Error{Fault::invalid, "a line on the control socket is longer than " + std::to_string(bytes_max) + " bytes"};
     if (error == asio::error::eof || error == asio::error::connection_reset) co_return std::nullopt;
     if (error == asio::error::operation_aborted) throw Error{Fault::cancelled, "stopped on request"};
     if (error) throw unreachable(error, "reading from the control socket");
@@ -51,7 +53,11 @@ Peer peer_of(Socket& socket) {
     ::socklen_t length = sizeof credentials;
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
         throw Error{Fault::denied, "the control socket's peer has no credentials"};
-    return {.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+    Peer peer{.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid, .groups = std::vector<gid_t>(1024)};
+    ::socklen_t bytes = static_cast<::socklen_t>(peer.groups.size() * sizeof(gid_t));
+    const bool told = ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &bytes) == 0;
+    peer.groups.resize(told ? bytes / sizeof(gid_t) : 0);  // unknown: the primary group alone counts
+    return peer;
 }
 
 /// Progress lines wait here, so that the command never waits for its reader; the newest one replaces what was not sent.
@@ -89,32 +95,53 @@ Task<> send_outbox(Socket& socket, std::shared_ptr<Outbox> outbox) {
 }
 
 /// Ends by throwing when the client hangs up: its command is cancelled with it.
-Task<> watch_peer(Socket& socket, std::string& buffer, std::shared_ptr<Outbox> outbox) {
-    const auto more = co_await read_line(socket, buffer);
+Task<> watch_peer(Socket& socket, std::string& buffer, std::size_t bytes_max, std::shared_ptr<Outbox> outbox) {
+    const auto more = co_await read_line(socket, buffer, bytes_max);
     if (!outbox->reply && !more) throw Error{Fault::cancelled, "the client went away"};
 }
 
-Task<> converse(Socket socket, const HandleCommand& handle) {
+Task<> give_up_after(std::chrono::steady_clock::duration patience) {
+    asio::steady_timer timer{co_await asio::this_coro::executor, patience};
+    co_await timer.async_wait(asio::use_awaitable);
+    throw Error{Fault::overloaded, "a client connected and sent no request in time"};
+}
+
+Task<std::optional<std::string>> read_request(Socket& socket, std::string& buffer, const ControlLimits& limits) {
+    std::optional<std::string> line;
+    auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(give_up_after(limits.first_line));
+        line = co_await read_line(socket, buffer, limits.request_bytes);
+        group.request_stop();
+    };
+    co_await in_group(body);
+    co_return line;
+}
+
+Task<> converse(Socket& socket, const HandleCommand& handle, const ControlLimits& limits) {
     std::string buffer;
     const auto peer = peer_of(socket);
-    auto line = co_await read_line(socket, buffer);
+    auto line = co_await read_request(socket, buffer, limits);
     if (!line) co_return;
     auto outbox = std::make_shared<Outbox>(co_await asio::this_coro::executor);
     auto body = [&](TaskGroup& group) -> Task<> {
         group.spawn(run_command(handle, std::move(*line), peer, outbox));
-        group.spawn(watch_peer(socket, buffer, outbox));
+        group.spawn(watch_peer(socket, buffer, limits.request_bytes, outbox));
         co_await send_outbox(socket, outbox);
         group.request_stop();
     };
     co_await in_group(body);
 }
 
-Task<> converse_and_report(Socket socket, const HandleCommand& handle) {
+/// Whatever a connection ends with, it ends that connection alone. `share`: its place among those that are answered.
+Task<> converse_and_report(Socket socket, const HandleCommand& handle, const ControlLimits& limits, Budget::Share share) {
+    const auto held = std::move(share);
+    std::exception_ptr failure;
     try {
-        co_await converse(std::move(socket), handle);
-    } catch (const Error& error) {
-        if (error.fault() != Fault::cancelled) log_failure(LogLevel::warning, "control", error);
+        co_await converse(socket, handle, limits);
+    } catch (...) {
+        failure = std::current_exception();
     }
+    if (failure && !is_stop(failure)) log_failure(LogLevel::warning, "control", error_of(failure));
 }
 
 /// True when a service answers on `path`.
@@ -124,9 +151,26 @@ Task<bool> answers(const std::filesystem::path& path) {
     co_return !error;
 }
 
+/// Everyone may enter the folder and connect: who may do what is decided by the peer's credentials. The process runs with umask
+/// 0077, so both are opened by name; a folder that was there before keeps its mode.
+asio::local::stream_protocol::acceptor listen_on(const std::filesystem::path& socket, const asio::any_io_executor& executor) {
+    std::error_code ignored;  // an unwritable folder shows at bind, with its name
+    if (std::filesystem::create_directories(socket.parent_path(), ignored)) ::chmod(socket.parent_path().c_str(), 0755);
+    asio::local::stream_protocol::acceptor acceptor{executor};
+    boost::system::error_code error;
+    acceptor.open();
+    acceptor.bind({socket.string()}, error);
+    if (!error && ::chmod(socket.c_str(), 0666) != 0) error.assign(errno, boost::system::system_category());
+    if (error)
+        throw Error{Fault::denied, "cannot listen on " + socket.string() + ": " + error.message()}.hint(
+            "Set [service] socket to a path whose folder this user may write to.");
+    acceptor.listen();
+    return acceptor;
+}
+
 }  // namespace
 
-Task<> serve_control(std::filesystem::path socket, HandleCommand handle) {
+Task<> serve_control(std::filesystem::path socket, HandleCommand handle, ControlLimits limits) {
     const auto executor = co_await asio::this_coro::executor;
     if (std::filesystem::exists(socket)) {
         if (co_await answers(socket))
@@ -135,28 +179,27 @@ Task<> serve_control(std::filesystem::path socket, HandleCommand handle) {
                 .hint("Stop it first, or give this one another socket in [service].");
         std::filesystem::remove(socket);
     }
-    std::error_code ignored;  // an unwritable folder shows at bind, with its name
-    std::filesystem::create_directories(socket.parent_path(), ignored);
-    asio::local::stream_protocol::acceptor acceptor{executor};
-    boost::system::error_code error;
-    acceptor.open();
-    // Everyone may connect: who may do what is decided by the peer's credentials.
-    const auto old_mask = ::umask(0);
-    acceptor.bind({socket.string()}, error);
-    ::umask(old_mask);
-    if (error)
-        throw Error{Fault::denied, "cannot listen on " + socket.string() + ": " + error.message()}.hint(
-            "Set [service] socket to a path whose folder this user may write to.");
-    acceptor.listen();
-
+    auto acceptor = listen_on(socket, executor);
+    Budget places{executor, limits.connections};
     auto body = [&](TaskGroup& group) -> Task<> {
+        bool complained = false;
         for (;;) {
+            auto share = co_await places.take(1);
             auto [failed, peer] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
             if (failed == asio::error::operation_aborted) throw Error{Fault::cancelled, "stopped on request"};
-            if (failed) throw unreachable(failed, "accepting on " + socket.string());
-            group.spawn(converse_and_report(std::move(peer), handle));
+            if (!failed) {
+                group.spawn(converse_and_report(std::move(peer), handle, limits, std::move(share)));
+                complained = false;
+                continue;
+            }
+            // No descriptor is left, or a client went away before it was met: neither is a reason to stop archiving.
+            if (!std::exchange(complained, true))
+                log_failure(LogLevel::warning, "control", unreachable(failed, "accepting on " + socket.string()));
+            asio::steady_timer pause{executor, limits.accept_pause};
+            co_await pause.async_wait(asio::use_awaitable);
         }
     };
+    std::error_code ignored;
     std::exception_ptr ended;
     try {
         co_await in_group(body);
@@ -172,10 +215,12 @@ Task<std::optional<json>> call_service(std::filesystem::path path, std::string c
     Socket socket{co_await asio::this_coro::executor};
     auto [error] = co_await socket.async_connect({path.string()}, asio::as_tuple(asio::use_awaitable));
     if (error == asio::error::operation_aborted) throw Error{Fault::cancelled, "stopped on request"};
+    if (error == asio::error::try_again)
+        throw Error{Fault::overloaded, "the service on " + path.string() + " has too many clients"}.hint("Try again later.");
     if (error) co_return std::nullopt;
     co_await write_line(socket, {{"schema", 1}, {"command", command}, {"arguments", arguments}});
     std::string buffer;
-    while (auto line = co_await read_line(socket, buffer)) {
+    while (auto line = co_await read_line(socket, buffer, reply_bytes_max)) {
         auto message = json::parse(*line, nullptr, false);
         if (message.contains("reply")) co_return message["reply"];
         if (on_progress && message.contains("progress")) on_progress(message["progress"]);
