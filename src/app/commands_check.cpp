@@ -42,8 +42,9 @@ const ServedState* find_state(const std::vector<ServedState>& states, const Sour
     return found == states.end() ? nullptr : &*found;
 }
 
-/// What the service's follower knows, per copy: a copy that failed last is as old as the log that waits for it.
-ServiceView view_of(const ServedState& state, Instant now) {
+/// What the service's follower knows, per copy: a required copy is as old as the log that waits for all of them. Of another copy
+/// only the newest object is known: while it is behind, nobody knows since when.
+ServiceView view_of(const ServedState& state, const Copies& copies, Instant now) {
     ServiceView view{.follows = state.follows,
                      .connected = state.log.connected,
                      .backing_up = state.backing_up,
@@ -59,11 +60,15 @@ ServiceView view_of(const ServedState& state, Instant now) {
         auto& copy = view.durable[name];
         copy.position = position.text;
         copy.time = state.log.copies.durable_since.at(name);
-        copy.lag = lag;
     }
-    for (const auto& [name, problem] : state.log.copies.failing) {
-        view.durable[name].problem = problem;
-        view.durable[name].lag = lag;
+    for (const auto& [name, problem] : state.log.copies.failing) view.durable[name].problem = problem;
+    for (const auto& configured : copies.all()) {
+        const auto shown = view.durable.find(configured.name);
+        if (shown == view.durable.end()) continue;
+        auto& copy = shown->second;
+        copy.required = configured.required;
+        const bool newest = state.log.durable && copy.position == state.log.durable->text;
+        if (copy.required || (newest && copy.problem.empty())) copy.lag = lag;
     }
     return view;
 }
@@ -109,7 +114,7 @@ cli::SourceRow row_of(const Source& source, const SourceStatus& status, bool has
                             .from = source.driver->print_position(hole.from),
                             .to = source.driver->print_position(hole.to),
                             .time = hole.last_commit_before,
-                            .reason = "the server no longer had it"});
+                            .reason = hole.reason});
     row.next_backup = status.next_backup;
     return row;
 }
@@ -134,7 +139,7 @@ Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* se
     for (auto* source : sources_of(app, request.source)) {
         std::optional<ServiceView> view;
         const auto* state = find_state(states, source->setup.name);
-        if (state != nullptr) view = view_of(*state, now);
+        if (state != nullptr) view = view_of(*state, app.jobs().repository.copies(), now);
         const auto status = co_await status_of(app.jobs(), *source, view);
         const bool has_log = source->driver->traits().has_log && source->setup.log != LogRoute::off;
         auto row = row_of(*source, status, has_log);

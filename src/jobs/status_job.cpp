@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "varve/error.hpp"
+#include "varve/log.hpp"
 
 namespace varve {
 
@@ -14,20 +15,52 @@ void set(SourceStatus& status, Verdict verdict, std::string reason, std::string 
     status.remedy = std::move(remedy);
 }
 
-/// A gap counts until a base backup stands after it: then every instant from that base on is safe again.
-bool gap_is_open(const SourceStatus& status) {
-    if (status.gaps.empty()) return false;
-    const auto& gap = status.gaps.back();
-    const auto& base = status.last_backup;
-    return !base || !base->structure.has_lineage() || base->structure.lineage().name() != gap.lineage.text() ||
-           base->structure.start_position() < gap.to;
-}
-
 const CopyLag* worst_lag(const SourceStatus& status) {
     const CopyLag* worst = nullptr;
     for (const auto& [name, copy] : status.durable)
-        if (copy.lag && (worst == nullptr || *copy.lag > *worst->lag)) worst = &copy;
+        if (copy.required && copy.lag && (worst == nullptr || *copy.lag > *worst->lag)) worst = &copy;
     return worst;
+}
+
+/// A copy that is not required delays nothing, and whoever counts on it must hear that it misses something.
+std::optional<std::string> trouble_of_optional_copies(const SourceStatus& status, const StatusRules& rules) {
+    for (const auto& [name, copy] : status.durable) {
+        if (copy.required) continue;
+        if (!copy.problem.empty()) return name.text() + " misses log: " + copy.problem;
+        if (copy.lag && *copy.lag > rules.lag_max)
+            return name.text() + " is " + std::to_string(copy.lag->count() / 1'000'000) + " s behind";
+    }
+    return std::nullopt;
+}
+
+/// Why the log is missing, as it was noted when it was lost.
+std::string reason_of(const LogHole& hole, const std::vector<format::NoteStructure>& notes) {
+    for (const auto& note : notes)
+        if (note.kind() == "gap" && note.lineage() == hole.lineage.text() && note.from_position() <= hole.from &&
+            hole.from < std::max(note.to_position(), note.from_position() + 1))
+            return note.reason();
+    return "no log object covers it";
+}
+
+/// Notes are read where there is a gap to explain, and no status fails for want of them.
+Task<std::vector<LostLog>> lost_log(JobContext& context, SourceName source, const ArchiveContent& archive) {
+    std::vector<LostLog> lost;
+    const auto holes = log_holes(archive.log);
+    if (holes.empty()) co_return lost;
+    std::vector<format::NoteStructure> notes;
+    try {
+        notes = co_await context.repository.notes(source);
+    } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        log_failure(LogLevel::warning, source.text(), error);
+    }
+    for (const auto& hole : holes) {
+        LostLog one;
+        static_cast<LogHole&>(one) = hole;
+        one.reason = reason_of(hole, notes);
+        lost.push_back(std::move(one));
+    }
+    co_return lost;
 }
 
 }  // namespace
@@ -39,9 +72,8 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
                    service == nullptr || service->backup_problem.empty() ? "there is no backup yet"
                                                                          : "there is no backup yet: " + service->backup_problem,
                    "Take one with: varve backup run " + name);
-    if (has_log && gap_is_open(status))
-        return set(status, Verdict::failed, "the log has a gap that no base backup closes yet",
-                   "Take one with: varve backup run " + name);
+    if (has_log && status.base_need)
+        return set(status, Verdict::failed, words_of(*status.base_need), "Take one with: varve backup run " + name);
     if (service != nullptr && !service->log_problem.empty())
         return set(status, Verdict::failed, "the log is not followed: " + service->log_problem, service->log_remedy);
     if (const auto* lag = worst_lag(status); lag != nullptr && *lag->lag > rules.lag_max)
@@ -62,10 +94,15 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
         return set(status, Verdict::warning,
                    "the log has forked: other bytes than streamed are archived as " + status.forks.front(),
                    "Find out which server wrote them; varve log list " + name + " shows both.");
+    if (const auto trouble = trouble_of_optional_copies(status, rules))
+        return set(status, Verdict::warning, *trouble, "Look at that repository: varve check.");
     const auto age = now - from_format(status.last_backup->structure.stop_time());
     if (age > rules.backup_age_max)
         return set(status, Verdict::warning, "the last backup is " + std::to_string(age / std::chrono::hours{1}) + " hours old",
                    "Take one with: varve backup run " + name);
+    if (age < -rules.clock_slack)
+        return set(status, Verdict::warning, "the last backup is dated in the future: a clock was wrong, or is",
+                   "Set the clocks of this host and its stores by NTP; take a backup with: varve backup run " + name);
     if (status.last_backup->structure.partial())
         return set(status, Verdict::warning, "the last backup is partial",
                    "See varve backup show " + status.last_backup->name.id.text());
@@ -84,7 +121,8 @@ Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<
     status.windows = recovery_windows(view.content);
     for (const auto& log : view.log.lineages())
         if (log.lineage.facts.contains("forked_from")) status.forks.push_back(log.lineage.name.text());
-    status.gaps = log_holes(view.content.log);
+    status.gaps = co_await lost_log(context, source.setup.name, view.content);
+    status.base_need = base_need(view.content);
     if (service) {
         status.durable = service->durable;
         status.next_backup = service->next_backup;

@@ -9,16 +9,23 @@
 #include "jobs/archive_view.hpp"
 #include "jobs/log_job.hpp"
 #include "jobs/source.hpp"
+#include "policy/base_need.hpp"
 
 namespace varve {
 
 enum class Verdict { ok, warning, failed, unknown };
 
 struct CopyLag {
+    bool required = true;
     std::string position;
     std::optional<Instant> time;                   ///< when the newest log object became durable there
     std::optional<std::chrono::microseconds> lag;  ///< age of the oldest log that is not there yet; zero: nothing waits
     std::string problem;
+};
+
+/// Log that the archive does not have.
+struct LostLog : LogHole {
+    std::string reason;
 };
 
 struct SourceStatus {
@@ -31,7 +38,8 @@ struct SourceStatus {
     std::string log_position;
     std::map<RepositoryName, CopyLag> durable;
     std::vector<RecoveryWindow> windows;
-    std::vector<LogHole> gaps;
+    std::vector<LostLog> gaps;
+    std::optional<BaseNeed> base_need;
     std::vector<std::string> forks;  ///< lineages of bytes that contradict what was streamed
     std::vector<BackupId> damaged;   ///< backups whose manifest cannot be read
     std::optional<Instant> next_backup;
@@ -52,6 +60,7 @@ struct ServiceView {
 struct StatusRules {
     std::chrono::microseconds backup_age_max = std::chrono::hours{26};
     std::chrono::microseconds lag_max = std::chrono::seconds{30};
+    std::chrono::microseconds clock_slack = std::chrono::minutes{5};
 };
 
 /// The verdict over values. Pure.

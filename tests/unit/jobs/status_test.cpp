@@ -35,9 +35,10 @@ TEST_CASE("a source is green only when it has a young backup, a followed log, no
     auto lagging = backed_up(1h);
     lagging.durable[RepositoryName{"local"}].lag = 31s;
     auto holed = backed_up(1h);
-    holed.gaps.push_back({.lineage = LineageName{"line"}, .from = 90, .to = 101, .last_commit_before = {}});
+    holed.base_need =
+        BaseNeed{.lineage = LineageName{"line"}, .holes = {{.lineage = LineageName{"line"}, .from = 90, .to = 101}}};
     auto closed = backed_up(1h);
-    closed.gaps.push_back({.lineage = LineageName{"line"}, .from = 90, .to = 100, .last_commit_before = {}});
+    closed.gaps.emplace_back();
     auto cut = following;
     cut.log_problem = "the server is away";
 
@@ -49,4 +50,26 @@ TEST_CASE("a source is green only when it has a young backup, a followed log, no
     CHECK(verdict(lagging, &following) == Verdict::failed);
     CHECK(verdict(holed, &following) == Verdict::failed);
     CHECK(verdict(backed_up(1h), &cut) == Verdict::failed);
+}
+
+TEST_CASE("a copy that is not required and misses log is a warning, however fresh the required ones are") {
+    ServiceView following;
+    following.follows = following.connected = true;
+    auto behind = backed_up(1h);
+    behind.durable[RepositoryName{"local"}].lag = 0s;
+    behind.durable[RepositoryName{"offsite"}] = {
+        .required = false, .position = "0/1", .time = {}, .lag = {}, .problem = "the disk is full"};
+    auto slow = backed_up(1h);
+    slow.durable[RepositoryName{"offsite"}] = {.required = false, .position = "0/1", .time = {}, .lag = 31s, .problem = {}};
+
+    CHECK(verdict(behind, &following) == Verdict::warning);
+    CHECK(verdict(slow, &following) == Verdict::warning);
+}
+
+TEST_CASE("a backup that is dated in the future is a warning: its age says nothing") {
+    ServiceView following;
+    following.follows = following.connected = true;
+
+    CHECK(verdict(backed_up(-1min), &following) == Verdict::ok);
+    CHECK(verdict(backed_up(-24h), &following) == Verdict::warning);
 }
