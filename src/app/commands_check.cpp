@@ -125,8 +125,8 @@ Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* servi
     cli::CheckResult result;
     for (const auto& copy : co_await check_repositories(app.jobs())) result.repositories.push_back(row_of(copy));
     for (auto* source : sources_of(app, request.source)) {
-        auto* follower = service != nullptr ? service->follower(source->setup.name.text()) : nullptr;
-        const auto checked = co_await check_source(app.jobs(), *source, follower);
+        const auto follower = service != nullptr ? service->follower(source->setup.name.text()) : nullptr;
+        const auto checked = co_await check_source(app.jobs(), *source, follower.get());
         result.sources.push_back(row_of(*source, checked));
     }
     co_return result;

@@ -1,8 +1,12 @@
+#include <sys/stat.h>
+
 #include "app/commands.hpp"
 #include "cli/progress.hpp"
 #include "cli/reply.hpp"
 #include "jobs/wal_job.hpp"
 #include "policy/zone_database.hpp"
+#include "service/catch_up.hpp"
+#include "service/rights.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -23,28 +27,28 @@ SourceName the_source(const json& arguments) {
     return *name;
 }
 
-/// Commands of the control socket. Who may do what follows from the peer's uid: root and the service's own user act;
-/// the user that owns a file may hand it over to be archived.
+/// Commands of the control socket. Who may do what follows from the peer's credentials: service/rights.hpp.
 class Desk {
 public:
-    Desk(App& app, Service& service) : app_{app}, service_{service} {}
+    Desk(App& app, Service& service, Authorities authorities) : app_{app}, service_{service}, authorities_{authorities} {}
 
     Task<json> answer(std::string command, json arguments, Peer peer, SendProgress send_progress) {
         try {
             co_return co_await carry_out(command, std::move(arguments), peer, std::move(send_progress));
-        } catch (const Error& error) {
-            if (error.fault() == Fault::cancelled) throw;
-            co_return cli::reply_of(command, error);
         } catch (const json::exception& error) {
             co_return cli::reply_of(
                 command, Error{Fault::invalid, std::string{"the arguments of the command cannot be read: "} + error.what()});
+        } catch (...) {
+            const auto failure = std::current_exception();
+            if (is_stop(failure)) throw;
+            co_return cli::reply_of(command, error_of(failure));
         }
     }
 
 private:
     Task<json> carry_out(std::string command, json arguments, Peer peer, SendProgress send_progress) {
         if (command == "wal-push") co_return co_await push(arguments, peer);
-        require_operator(peer, command);
+        require(peer, command == "status" || command == "log known" ? Right::look : Right::act, command);
         if (command == "backup run") co_return co_await back_up(arguments, std::move(send_progress));
         if (command == "status") {
             const auto result = co_await status(app_, {.source = source_in(arguments)}, &service_);
@@ -60,10 +64,11 @@ private:
             "Its version may be older than yours: restart it.");
     }
 
-    static void require_operator(const Peer& peer, const std::string& command) {
-        if (peer.uid == 0 || peer.uid == ::geteuid()) return;
+    void require(const Peer& peer, Right right, const std::string& command) const {
+        if (may(peer, authorities_, right)) return;
+        const std::string groups = right == Right::look ? "group varve or varve-admin" : "group varve-admin";
         throw Error{Fault::denied, "user " + std::to_string(peer.uid) + " may not run " + command + " in the service"}.hint(
-            "Run it as root or as the user that the service runs as.");
+            "Run it as root, as the user that the service runs as, or as a member of " + groups + ".");
     }
 
     Task<json> back_up(const json& arguments, SendProgress send_progress) {
@@ -83,20 +88,24 @@ private:
     }
 
     Task<json> catch_up(SourceName name) {
-        auto* follower = service_.follower(name.text());
-        if (follower == nullptr) throw Error{Fault::invalid, "the service does not follow the log of " + name.text()};
-        const auto position = co_await follower->caught_up();
-        const cli::LogFollowResult result{
-            .source = name, .lineage = position.lineage, .position = position.text, .caught_up = true, .gaps = 0};
+        const auto follower = service_.follower(name.text());
+        if (!follower) throw Error{Fault::invalid, "the service does not follow the log of " + name.text()};
+        const auto gaps_before = follower->state().gaps;
+        const auto position = co_await varve::catch_up(app_.runtime().clock(), *follower);
+        const cli::LogFollowResult result{.source = name,
+                                          .lineage = position.lineage,
+                                          .position = position.text,
+                                          .caught_up = true,
+                                          .gaps = follower->state().gaps - gaps_before};
         co_return cli::reply_of("log follow", result);
     }
 
     /// Up to when nothing that was committed is missing from the archive: a restore may then promise an instant after the last
     /// commit.
     Task<json> known(SourceName name) {
-        auto* follower = service_.follower(name.text());
+        const auto follower = service_.follower(name.text());
         std::optional<Instant> through;
-        if (follower != nullptr) {
+        if (follower) {
             const auto before = app_.runtime().clock().now();
             if (co_await follower->catches_up(std::chrono::seconds{5})) through = before;
             if (!through) through = follower->state().durable_through;
@@ -108,15 +117,41 @@ private:
     Task<json> push(const json& arguments, Peer peer) {
         const auto name = the_source(arguments);
         const std::filesystem::path file = arguments.at("file").get<std::string>();
-        const auto file_status = LocalFile::open(file).status();
-        if (peer.uid != 0 && peer.uid != ::geteuid() && peer.uid != file_status.st_uid)
-            throw Error{Fault::denied, "user " + std::to_string(peer.uid) + " does not own " + file.string()};
-        const auto report = co_await push_log_file(app_.jobs(), app_.source(name), service_.follower(name.text()), file);
+        auto& source = app_.source(name);
+        // Whoever acts needs no leave of the server: it may be on its way down, and waits for this.
+        const bool acts = may(peer, authorities_, Right::act);
+        const auto owner = acts ? std::nullopt : co_await data_owner(source);
+        if (!may_push(peer, authorities_, owner, LocalFile::open(file).status().st_uid)) {
+            data_directories_.erase(name);  // it may have moved: the next one asks again
+            throw Error{Fault::denied,
+                        "user " + std::to_string(peer.uid) + " may not hand over " + file.string() + " for " + name.text()}
+                .hint(
+                    "Only the owner of the source's data directory may, with files of its own; and who may act in the service.");
+        }
+        const auto follower = service_.follower(name.text());
+        const auto report = co_await push_log_file(app_.jobs(), source, follower.get(), file);
         co_return cli::reply_of("wal-push", pushed_of(name, file, report));
+    }
+
+    /// Of the data directory, where the server tells it and it is on this host. Its place is asked for once: a server that shuts
+    /// down hands over its last files when nobody can ask it any more.
+    Task<std::optional<uid_t>> data_owner(Source& source) {
+        const auto& name = source.setup.name;
+        if (!data_directories_.contains(name)) {
+            const auto state = co_await source.driver->inspect();
+            const auto told = state.facts.find("data_directory");
+            data_directories_[name] = told == state.facts.end() ? std::string{} : told->second;
+        }
+        struct ::stat status{};
+        const auto& directory = data_directories_[name];
+        if (directory.empty() || ::stat(directory.c_str(), &status) != 0) co_return std::nullopt;
+        co_return status.st_uid;
     }
 
     App& app_;
     Service& service_;
+    Authorities authorities_;
+    std::map<SourceName, std::string> data_directories_;
 };
 
 }  // namespace
@@ -129,7 +164,8 @@ Task<> serve(App& app) {
     Service service{app.jobs(),
                     std::move(served),
                     {.socket = app.config().service.socket, .backups_at_once = app.config().limits.backups_at_once}};
-    Desk desk{app, service};
+    const auto authorities = co_await on_pool(app.runtime().pools().blocking, &find_authorities);
+    Desk desk{app, service, authorities};
     auto answer = [&desk](std::string command, json arguments, Peer peer, SendProgress send_progress) {
         return desk.answer(std::move(command), std::move(arguments), peer, std::move(send_progress));
     };

@@ -145,6 +145,7 @@ Task<> LogFollower::State::follow_once() {
     shown.connected = true;
     shown.problem.clear();
     shown.remedy.clear();
+    shown.fault.reset();
     std::optional<Error> failure;
     try {
         co_await source.driver->follow_log(shipper->durable(), *sink);
@@ -193,6 +194,7 @@ void LogFollower::State::remember_failure(const Error& error, std::chrono::micro
     }
     shown.problem = error.sentence();
     shown.remedy = error.remedy();
+    shown.fault = error.fault();
 }
 
 Task<> LogFollower::State::follow_for_ever(Persist persist) {

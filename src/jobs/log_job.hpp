@@ -10,6 +10,7 @@
 #include "jobs/source.hpp"
 #include "repository/log_catalog.hpp"
 #include "repository/log_store.hpp"
+#include "varve/error.hpp"
 
 namespace varve {
 
@@ -22,6 +23,7 @@ struct FollowState {
     LogStoreState copies;
     std::string problem;  ///< the last failure, empty when following
     std::string remedy;
+    std::optional<Fault> fault;  ///< of that failure
     unsigned gaps = 0;  ///< recorded since this began
 };
 

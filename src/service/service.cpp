@@ -2,7 +2,9 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "jobs/archive_view.hpp"
 #include "policy/backoff.hpp"
+#include "policy/base_need.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -10,24 +12,42 @@ namespace varve {
 
 namespace {
 
+/// A base that is needed outside of the schedule.
+struct BaseWish {
+    std::string reason;                ///< empty: nobody asked, the archive itself is to be looked at
+    std::optional<LogPosition> after;  ///< the log was archived up to here when the wish arose
+};
+
 /// A source in the service.
 struct Served {
     Served(ServedSource given, asio::any_io_executor executor) : plan{std::move(given)}, wake{executor} {}
 
     ServedSource plan;
-    std::unique_ptr<LogFollower> follower;
-    Signal wake;              ///< a base is needed, or the schedule changed
-    std::string base_reason;  ///< why a base is needed at once; empty: it is not
+    std::shared_ptr<LogFollower> follower;       ///< commands may still hold the one before it
+    std::optional<Error> follow_failure;         ///< why the follower before this one ended
+    Signal wake;                                 ///< a base is needed, or the schedule changed
+    std::optional<BaseWish> wish;                ///< a base is needed at once
+    std::optional<BaseWish> doubt;               ///< it may be: the archive tells when it has newer log
+    std::optional<LineageName> followed_before;  ///< the lineage that was looked at last
     bool backing_up = false;
     std::string last_problem;
     std::optional<Instant> next_backup;
 
     Source& source() const { return *plan.source; }
     const std::string& name() const { return plan.source->setup.name.text(); }
+    bool has_log() const { return source().driver->traits().has_log && source().setup.log != LogRoute::off; }
 };
+
+bool shows_log_after(const ArchiveView& view, const std::optional<LogPosition>& after) {
+    const auto tip = view.log.tip();
+    return tip && (!after || tip->lineage.name != after->lineage || tip->position.at > after->at);
+}
 
 /// The longest a schedule sleeps without looking at the clock again: a stepped clock is noticed within a minute.
 constexpr std::chrono::minutes look_again{1};
+/// A follower that ran this long begins its back-off anew.
+constexpr std::chrono::minutes steady_after{10};
+constexpr BackoffRule slow_retry{.first = std::chrono::seconds{5}, .longest = std::chrono::minutes{10}};
 
 }  // namespace
 
@@ -43,10 +63,14 @@ struct Service::State {
 
     Served& find(const std::string& name);
     Task<BackupReport> back_up(Served& source, BackupOptions options_given);
+    void renew_follower(Served& source, const asio::any_io_executor& executor);
+    void want_base(Served& source, std::string reason) const;
     Task<> follow(Served& source);
     Task<> schedule(Served& source);
     Task<> back_up_when_due(Served& source, Backoff& backoff);
     Task<std::optional<Instant>> last_start(Served& source);
+    Task<> resolve_doubt(Served& source);
+    Task<> work(HandleCommand& answer);
     Task<> feed_watchdog();
 };
 
@@ -57,8 +81,11 @@ Served& Service::State::find(const std::string& name) {
         "varve status lists the sources; varve.toml defines them.");
 }
 
+/// One backup, scheduled or asked for. It meets the wish that it found; one that arises while it runs may be about log that
+/// begins after it, and stays.
 Task<BackupReport> Service::State::back_up(Served& source, BackupOptions options_given) {
     const auto slot = co_await backup_slots->take(1);
+    auto met = std::exchange(source.wish, std::nullopt);
     source.backing_up = true;
     std::exception_ptr failure;
     std::optional<BackupReport> report;
@@ -68,39 +95,90 @@ Task<BackupReport> Service::State::back_up(Served& source, BackupOptions options
         failure = std::current_exception();
     }
     source.backing_up = false;
-    if (failure) std::rethrow_exception(failure);
+    if (failure) {
+        if (!source.wish) source.wish = std::move(met);
+        std::rethrow_exception(failure);
+    }
     source.last_problem.clear();
-    source.base_reason.clear();
     source.wake.notify();
     co_return std::move(*report);
 }
 
+void Service::State::want_base(Served& source, std::string reason) const {
+    BaseWish wish{.reason = std::move(reason), .after = source.follower->state().durable};
+    (source.backing_up ? source.doubt : source.wish) = std::move(wish);
+    source.wake.notify();
+}
+
+void Service::State::renew_follower(Served& source, const asio::any_io_executor& executor) {
+    source.follower = std::make_shared<LogFollower>(context, source.source(), executor);
+    source.follower->on_base_needed([this, &source](std::string reason) { want_base(source, std::move(reason)); });
+}
+
+/// A follower that ends, whatever ended it, begins anew: one source's failure never reaches the others.
 Task<> Service::State::follow(Served& source) {
-    source.follower->on_base_needed([&source](std::string reason) {
-        source.base_reason = std::move(reason);
-        source.wake.notify();
-    });
-    co_await source.follower->run(LogFollower::Persist::yes);
+    const auto executor = co_await asio::this_coro::executor;
+    Backoff backoff{slow_retry};
+    for (;;) {
+        const auto began = context.clock.now();
+        std::exception_ptr failure;
+        try {
+            co_await source.follower->run(LogFollower::Persist::yes);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        co_await check_stop();  // a stop that nobody asked for is a failure like any other
+        const auto error = failure ? error_of(failure) : Error{Fault::defect, "following the log ended without a reason"};
+        log_failure(LogLevel::error, source.name(), error);
+        source.follow_failure = error;
+        if (context.clock.now() - began > steady_after) backoff.succeeded();
+        backoff.failed();
+        co_await context.clock.sleep_for(backoff.pause(context.chance()));
+        renew_follower(source, executor);
+    }
 }
 
 Task<std::optional<Instant>> Service::State::last_start(Served& source) {
-    const auto backups = co_await context.repository.backups(source.source().setup.name);
-    if (backups.empty()) co_return std::nullopt;
-    co_return backups.front().start;
+    std::vector<Instant> starts;
+    for (const auto& backup : co_await context.repository.backups(source.source().setup.name)) starts.push_back(backup.start);
+    co_return counted_start(starts, context.clock.now());
+}
+
+/// A gap may be older than this process, and a lineage may begin that no backup leads to: the archive knows. While it has no
+/// newer log than the doubt, it cannot tell yet.
+Task<> Service::State::resolve_doubt(Served& source) {
+    const auto durable = source.follower ? source.follower->state().durable : std::nullopt;
+    if (durable && source.followed_before != durable->lineage) {
+        source.followed_before = durable->lineage;
+        if (!source.doubt) source.doubt.emplace();
+    }
+    if (!source.doubt) co_return;
+    std::optional<std::string> reason;
+    try {
+        const auto view = co_await read_archive(context, source.source());
+        if (!shows_log_after(view, source.doubt->after)) co_return;
+        if (const auto need = base_need(view.content)) reason = words_of(*need);
+    } catch (const Error& error) {
+        if (error.fault() != Fault::denied) throw;
+        // This host may not read what it stored: only what the follower saw is known.
+        if (!source.doubt->reason.empty()) reason = source.doubt->reason;
+    }
+    const auto doubt = *std::exchange(source.doubt, std::nullopt);
+    if (reason && !source.wish) source.wish = BaseWish{.reason = *reason, .after = doubt.after};
 }
 
 /// Sleeps until a backup is due (or a base is needed at once), then takes it.
 Task<> Service::State::back_up_when_due(Served& source, Backoff& backoff) {
     const auto last = co_await last_start(source);
     for (;;) {
+        if (source.has_log()) co_await resolve_doubt(source);
         const auto now = context.clock.now();
-        // Without a first backup nothing can be restored, so it does not wait for the night.
-        source.next_backup = last ? source.plan.backup.next_after(*last, source.plan.zone) : now;
-        if (!source.base_reason.empty() || *source.next_backup <= now) break;
+        source.next_backup = backup_due(last, now, source.plan.backup, source.plan.zone);
+        if (source.wish || *source.next_backup <= now) break;
         const auto pause = std::min<std::chrono::microseconds>(*source.next_backup - now, look_again);
         if (co_await source.wake.wait_for(pause)) co_return;  // something changed: look again from the start
     }
-    if (!source.base_reason.empty()) log(LogLevel::info, source.name(), "a base backup is taken now: " + source.base_reason);
+    if (source.wish) log(LogLevel::info, source.name(), "a base backup is taken now: " + source.wish->reason);
     const auto report = co_await back_up(source, {});
     backoff.succeeded();
     if (report.partial)
@@ -108,19 +186,21 @@ Task<> Service::State::back_up_when_due(Served& source, Backoff& backoff) {
 }
 
 Task<> Service::State::schedule(Served& source) {
-    Backoff backoff{{.first = std::chrono::seconds{5}, .longest = std::chrono::minutes{10}}};
+    Backoff backoff{slow_retry};
     for (;;) {
-        std::chrono::microseconds pause{};
+        std::exception_ptr failure;
         try {
             co_await back_up_when_due(source, backoff);
-        } catch (const Error& error) {
-            if (error.fault() == Fault::cancelled) throw;
-            source.last_problem = error.sentence();
-            log_failure(LogLevel::error, source.name(), error);
-            backoff.failed();
-            pause = backoff.pause(context.chance());
+        } catch (...) {
+            failure = std::current_exception();
         }
-        if (pause.count() > 0) co_await context.clock.sleep_for(pause);
+        co_await check_stop();
+        if (!failure) continue;
+        const auto error = error_of(failure);
+        source.last_problem = error.sentence();
+        log_failure(LogLevel::error, source.name(), error);
+        backoff.failed();
+        co_await context.clock.sleep_for(backoff.pause(context.chance()));
     }
 }
 
@@ -141,35 +221,50 @@ Service::Service(JobContext& context, std::vector<ServedSource> sources, Service
     : state_{std::make_shared<State>(context, std::move(sources), std::move(options))} {}
 Service::~Service() = default;
 
+/// All that runs, until it is stopped; then all of it has ended.
+Task<> Service::State::work(HandleCommand& answer) {
+    auto body = [this, &answer](TaskGroup& group) -> Task<> {
+        group.spawn(serve_control(options.socket, answer));
+        for (auto& source : served) {
+            if (source->follower) group.spawn(follow(*source));
+            group.spawn(schedule(*source));
+        }
+        ::sd_notify(0, "READY=1");
+        log(LogLevel::info, "", "serving " + std::to_string(served.size()) + " sources");
+        std::exception_ptr ended;
+        try {
+            co_await group.join();
+        } catch (...) {
+            ended = std::current_exception();
+        }
+        ::sd_notify(0, "STOPPING=1");  // what was received is stored from here on
+        if (ended) std::rethrow_exception(ended);
+    };
+    co_await in_group(body);
+}
+
 Task<> Service::run(HandleCommand answer) {
     const auto state = state_;
     const auto executor = co_await asio::this_coro::executor;
     state->backup_slots = std::make_unique<Budget>(executor, state->options.backups_at_once);
     for (auto& plan : state->plans) {
         auto served = std::make_unique<Served>(plan, executor);
-        const auto& setup = plan.source->setup;
-        if (setup.log == LogRoute::stream && plan.source->driver->traits().has_log)
-            served->follower = std::make_unique<LogFollower>(state->context, *plan.source, executor);
+        if (served->has_log()) served->doubt.emplace();
+        if (served->has_log() && served->source().setup.log == LogRoute::stream) state->renew_follower(*served, executor);
         state->served.push_back(std::move(served));
     }
-    auto body = [state, &answer](TaskGroup& group) -> Task<> {
-        group.spawn(serve_control(state->options.socket, answer));
-        for (auto& source : state->served) {
-            if (source->follower) group.spawn(state->follow(*source));
-            group.spawn(state->schedule(*source));
-        }
-        group.spawn(state->feed_watchdog());
-        ::sd_notify(0, "READY=1");
-        log(LogLevel::info, "", "serving " + std::to_string(state->served.size()) + " sources");
-        co_await group.join();
-    };
+    // Beside the work and not in it: it is fed until what was received is stored.
+    TaskGroup watchdog{executor};
+    watchdog.spawn(state->feed_watchdog());
     std::exception_ptr ended;
     try {
-        co_await in_group(body);
+        co_await state->work(answer);
     } catch (...) {
         ended = std::current_exception();
     }
-    ::sd_notify(0, "STOPPING=1");
+    co_await asio::this_coro::throw_if_cancelled(false);
+    watchdog.request_stop();
+    co_await shielded(watchdog.join());
     if (ended) std::rethrow_exception(ended);
 }
 
@@ -183,6 +278,11 @@ std::vector<ServedState> Service::states() const {
                           .last_backup_problem = source->last_problem,
                           .next_backup = source->next_backup};
         if (source->follower) shown.log = source->follower->state();
+        if (shown.log.connected) source->follow_failure.reset();
+        if (const auto& ended = source->follow_failure; ended && shown.log.problem.empty()) {
+            shown.log.problem = ended->sentence();
+            shown.log.remedy = ended->remedy();
+        }
         states.push_back(std::move(shown));
     }
     return states;
@@ -192,6 +292,6 @@ Task<BackupReport> Service::back_up(std::string source, BackupOptions options) {
     co_return co_await state_->back_up(state_->find(source), std::move(options));
 }
 
-LogFollower* Service::follower(const std::string& source) { return state_->find(source).follower.get(); }
+std::shared_ptr<LogFollower> Service::follower(const std::string& source) { return state_->find(source).follower; }
 
 }  // namespace varve

@@ -1,4 +1,5 @@
 /// The service in the foreground: follows every source's log, runs the backup schedule, answers the control socket.
+/// What fails for one source, whatever it throws, is told in its status and tried again; the other sources go on.
 #pragma once
 
 #include <filesystem>
@@ -47,8 +48,9 @@ public:
     std::vector<ServedState> states() const;
     /// One backup now, in turn with the scheduled ones. Fault::missing for an unknown source.
     Task<BackupReport> back_up(std::string source, BackupOptions options);
-    /// The follower of a source, or nullptr when its log is not followed.
-    LogFollower* follower(const std::string& source);
+    /// The follower of a source, or nullptr when its log is not followed. One that failed is replaced: ask again for a new
+    /// command.
+    std::shared_ptr<LogFollower> follower(const std::string& source);
 
 private:
     struct State;
