@@ -40,11 +40,14 @@ public:
     }
     cli::Answer operator()(const cli::ConfigCheckRequest&) {
         const auto checked = check_config(config_file(line_.globals.config), known_kinds());
-        cli::ConfigCheckResult result{.file = checked.config.file.string(), .sources = {}, .repositories = {}, .problems = {}};
+        cli::ConfigCheckResult result{
+            .file = checked.config.file.string(), .sources = {}, .repositories = {}, .problems = {}, .without_effect = {}};
         for (const auto& source : checked.config.sources) result.sources.push_back(source.name);
         for (const auto& repository : checked.config.repositories) result.repositories.push_back(repository.name);
         for (const auto& problem : checked.problems)
             result.problems.push_back({.place = problem.place, .what = problem.what, .remedy = problem.remedy});
+        for (const auto& notice : without_effect(checked.config))
+            result.without_effect.push_back({.place = notice.place, .what = notice.what, .remedy = notice.remedy});
         return answer(result);
     }
     cli::Answer operator()(const cli::ConfigShowRequest&) {

@@ -57,6 +57,7 @@ void fields(auto& visit, Is<ConfigCheckResult> auto& it) {
     visit("sources", it.sources);
     visit("repositories", it.repositories);
     visit("problems", it.problems);
+    visit("without_effect", it.without_effect);
 }
 
 void fields(auto& visit, Is<ConfigValue> auto& it) {

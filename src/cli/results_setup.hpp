@@ -65,7 +65,8 @@ struct ConfigCheckResult {
     std::string file;
     std::vector<SourceName> sources;
     std::vector<RepositoryName> repositories;
-    std::vector<ConfigProblemRow> problems;  ///< none: it is right
+    std::vector<ConfigProblemRow> problems;        ///< none: it is right
+    std::vector<ConfigProblemRow> without_effect;  ///< set, right, and not acted on in this version
 };
 struct ConfigValue {
     std::string section, key, value, place;

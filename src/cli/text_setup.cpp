@@ -11,6 +11,15 @@ std::string steps_text(const std::string& title, const std::vector<std::string>&
     return text;
 }
 
+std::string rows_text(const std::vector<ConfigProblemRow>& rows) {
+    std::string text;
+    for (const auto& row : rows) {
+        text += printable(row.place) + ": " + printable(row.what) + "\n";
+        if (!row.remedy.empty()) text += "  " + printable(row.remedy) + "\n";
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string to_text(const InitResult& result) {
@@ -49,13 +58,9 @@ std::string to_text(const SourceChangeResult& result) {
 }
 
 std::string to_text(const ConfigCheckResult& result) {
-    std::string text;
-    for (const auto& problem : result.problems) {
-        text += printable(problem.place) + ": " + printable(problem.what) + "\n";
-        if (!problem.remedy.empty()) text += "  " + printable(problem.remedy) + "\n";
-    }
-    if (!result.problems.empty()) return text;
-    return result.file + " is right: " + count_text(result.sources.size(), "source") + ", " +
+    const auto notices = rows_text(result.without_effect);
+    if (!result.problems.empty()) return rows_text(result.problems) + notices;
+    return notices + result.file + " is right: " + count_text(result.sources.size(), "source") + ", " +
            std::to_string(result.repositories.size()) + (result.repositories.size() == 1 ? " repository" : " repositories") +
            ".\n";
 }

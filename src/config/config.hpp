@@ -142,7 +142,7 @@ struct ConfigText {
 
 struct ConfigResult {
     Config config;                        ///< as good as it could be read when there are problems
-    std::vector<ConfigProblem> problems;  ///< all of them, in the order of the files
+    std::vector<ConfigProblem> problems;  ///< all of them, by file and line
 };
 
 /// Pure but for the machine's time zones.

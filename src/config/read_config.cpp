@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
 
 #include "base/did_you_mean.hpp"
 #include "config/read_parts.hpp"
@@ -6,6 +9,28 @@
 namespace varve {
 
 namespace {
+
+/// Where a problem stands: the files in the order they were read, their lines, and last what stands nowhere.
+std::pair<std::size_t, unsigned long> order_of(const ConfigProblem& problem, const std::vector<ConfigText>& texts) {
+    const auto colon = problem.place.rfind(':');
+    const auto digits = colon == std::string::npos ? std::string{} : problem.place.substr(colon + 1);
+    const bool has_line = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
+    const auto name = has_line ? problem.place.substr(0, colon) : problem.place;
+    const auto file = std::ranges::find(texts, name, &ConfigText::name);
+    return {static_cast<std::size_t>(file - texts.begin()), has_line ? std::strtoul(digits.c_str(), nullptr, 10) : 0};
+}
+
+/// The first problem that is told is the first one that is met in the files, whatever order their parts were read in.
+std::vector<ConfigProblem> in_order(std::vector<ConfigProblem> problems, const std::vector<ConfigText>& texts) {
+    std::multimap<std::pair<std::size_t, unsigned long>, ConfigProblem> by_place;  // equal places keep their order
+    for (auto& problem : problems) {
+        const auto place = order_of(problem, texts);
+        by_place.emplace(place, std::move(problem));
+    }
+    problems.clear();
+    for (auto& [place, problem] : by_place) problems.push_back(std::move(problem));
+    return problems;
+}
 
 std::filesystem::path absolute_path(const std::string& text) {
     if (!text.starts_with('/')) throw Error{Fault::invalid, "\"" + text + "\" is not an absolute path"};
@@ -60,7 +85,7 @@ ConfigResult read_config(const std::vector<ConfigText>& texts, const KnownKinds&
     root.finish("the configuration");
 
     config.effective = std::move(reading.effective);
-    return {.config = std::move(config), .problems = std::move(reading.problems)};
+    return {.config = std::move(config), .problems = in_order(std::move(reading.problems), texts)};
 }
 
 }  // namespace varve

@@ -18,6 +18,7 @@ constexpr std::array later{
     Later{"[[source]]", "checks", "drills"},
     Later{"[[source]]", "hooks.", "the complete service"},
     Later{"[[source]]", "read_rate", "the complete service"},
+    Later{"[[source]]", "retain_at_source", "the complete service"},
     Later{"[[source]]", "schedule.drill", "drills"},
     Later{"[schedule]", "drill", "drills"},
     Later{"[limits]", "upload_rate", "the complete service"},

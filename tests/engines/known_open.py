@@ -1,7 +1,6 @@
 """What does not hold yet, by test: each line is open work of the roadmap. A test that begins to pass is taken off this list."""
 
 KNOWN_OPEN = {
-    "test_faults.py::test_a_mistake_in_the_configuration_is_named_with_its_line": "the first problem reported is another one",
     "test_gap.py::test_nothing_is_lost_while_the_store_is_unwritable_and_it_catches_up_by_itself": "lag does not show in status in time",
     "test_gap.py::test_a_full_repository_stops_nothing_and_is_said": "passes on an idle machine only",
     "test_timelines.py::test_a_segment_pushed_with_other_bytes_makes_a_lineage_and_an_alert": "passes on an idle machine only",

@@ -204,14 +204,14 @@ zone = "UTC"
 )");
     CHECK(
         problems_of(result) ==
+        "varve.toml:1: unknown key `stat_dir` in the configuration | Did you mean `state_dir`?\n"
         "varve.toml:5: unknown key `requird` in [[repository]] local | Did you mean `required`?\n"
-        "varve.toml:13: `backup`: not a schedule: 'daily 25:00': '25' is no hour | Write \"daily 02:00\", \"weekly SUN 02:00\", "
-        "\"every 6h\" or five cron fields.\n"
         "varve.toml:8: there is no driver \"postgres\" | Did you mean \"postgresql\"?\n"
         "varve.toml:10: `memory` must be text in quotes\n"
         "varve.toml:11: unknown key `worker` in [limits] | Did you mean `workers`?\n"
-        "varve.toml:14: unknown key `retentoin` in the configuration | Did you mean `retention`?\n"
-        "varve.toml:1: unknown key `stat_dir` in the configuration | Did you mean `state_dir`?\n");
+        "varve.toml:13: `backup`: not a schedule: 'daily 25:00': '25' is no hour | Write \"daily 02:00\", \"weekly SUN 02:00\", "
+        "\"every 6h\" or five cron fields.\n"
+        "varve.toml:14: unknown key `retentoin` in the configuration | Did you mean `retention`?\n");
 }
 
 TEST_CASE("what is wrong is refused, each in its own words") {
@@ -341,6 +341,7 @@ TEST_CASE("what is set and not acted on yet is said, with its line; defaults are
     std::string told;
     for (const auto& notice : without_effect(read(example).config)) told += notice.place + ": " + notice.what + "\n";
     CHECK(told ==
+          "varve.toml:24: `retain_at_source` has no effect in this version\n"
           "varve.toml:27: `checks` has no effect in this version\n"
           "varve.toml:32: `hooks.before` has no effect in this version\n"
           "varve.toml:32: `hooks.timeout` has no effect in this version\n"
