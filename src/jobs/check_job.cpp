@@ -41,7 +41,7 @@ Task<> prove_round_trip(JobContext& context, Source& source, LogFollower& follow
         co_await follower.seal();
         const auto state = follower.state();
         check.round_trip_time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-        if (state.durable && state.durable->at >= probe.written.at) {
+        if (covers(state.durable, probe.written)) {
             check.round_trip = state.durable;
             co_return;
         }
@@ -54,7 +54,22 @@ Task<> prove_round_trip(JobContext& context, Source& source, LogFollower& follow
     }
 }
 
+/// Why no mark is sent round, and what would let it be.
+Finding untried(LogRoute route) {
+    if (route == LogRoute::push)
+        return {.level = Finding::Level::warning,
+                .what = "the round trip was not tried: its log is handed over by the server and not followed",
+                .remedy = "Let the server switch its log, and look whether varve log list shows the new segment."};
+    return {.level = Finding::Level::warning,
+            .what = "the round trip was not tried: no service follows its log now",
+            .remedy = "Start the service (varve serve), then run varve check again."};
+}
+
 }  // namespace
+
+bool covers(const std::optional<LogPosition>& durable, const LogPosition& wanted) {
+    return durable && (wanted.lineage.empty() || durable->lineage == wanted.lineage) && durable->at >= wanted.at;
+}
 
 bool has_errors(const std::vector<Finding>& findings) {
     return std::ranges::any_of(findings, [](const Finding& finding) { return finding.level == Finding::Level::error; });
@@ -78,9 +93,7 @@ Task<SourceCheck> check_source(JobContext& context, Source& source, LogFollower*
         if (follower != nullptr && !has_errors(check.findings)) {
             co_await prove_round_trip(context, source, *follower, patience, check);
         } else if (follower == nullptr) {
-            check.findings.push_back({.level = Finding::Level::warning,
-                                      .what = "its log is not followed now, so the round trip was not tried",
-                                      .remedy = "Start the service (varve serve), then run varve check again."});
+            check.findings.push_back(untried(source.setup.log));
         }
     } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;

@@ -33,6 +33,9 @@ Task<std::vector<RepositoryCheck>> check_repositories(JobContext& context);
 Task<SourceCheck> check_source(JobContext& context, Source& source, LogFollower* follower,
                                std::chrono::microseconds patience = std::chrono::seconds{30});
 
+/// Whether what is durable covers `wanted`: positions of two lineages say nothing of each other.
+bool covers(const std::optional<LogPosition>& durable, const LogPosition& wanted);
+
 /// Whether a finding is an error.
 bool has_errors(const std::vector<Finding>& findings);
 
