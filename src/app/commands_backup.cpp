@@ -117,8 +117,9 @@ Task<cli::BackupShowResult> show_backup(App& app, cli::BackupShowRequest request
             co_return shown;
         }
     }
-    throw Error{Fault::missing, "there is no backup " + request.id.text()}.hint(
-        "varve backup list shows the ones that there are.");
+    throw Error{Fault::missing, "there is no backup " + request.id.text()}
+        .code("backup_not_found", 1)
+        .hint("varve backup list shows the ones that there are.");
 }
 
 }  // namespace varve

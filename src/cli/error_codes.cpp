@@ -51,7 +51,10 @@ constexpr std::array own_exits{OwnExit{2, Fault::invalid},      OwnExit{5, Fault
 }  // namespace
 
 std::string code_of(const Error& error) {
-    return error.code_word().empty() ? std::string{name_of(error.fault())} : error.code_word();
+    if (!error.code_word().empty()) return error.code_word();
+    // What a server finds damaged in its own data comes with its code; all other bytes that are wrong were stored.
+    if (error.fault() == Fault::corrupt && !error.context().contains("sqlstate")) return "repository_damaged";
+    return std::string{name_of(error.fault())};
 }
 
 Fault fault_of(const std::string& code, int exit_code) noexcept {

@@ -50,10 +50,10 @@ void fields(auto& visit, Is<BackupShowResult> auto& it) {
     visit("chunks_reused", it.chunks_reused);
     visit("packs", it.packs);
     visit("committed", it.committed);
-    visit("lineage", it.lineage);
-    visit("start_position", it.start_position);
-    visit("stop_position", it.stop_position);
-    visit("previous", it.previous);
+    visit.known("lineage", it.lineage);
+    visit.known("start_position", it.start_position);
+    visit.known("stop_position", it.stop_position);
+    visit.known("previous", it.previous);
     visit("facts", it.facts);
     visit("findings", it.findings);
 }

@@ -14,10 +14,10 @@ void fields(auto& visit, Is<RepositoryCheckRow> auto& it) {
 void fields(auto& visit, Is<SourceCheckRow> auto& it) {
     visit("name", it.name);
     visit("driver", it.driver);
-    visit("identity", it.identity);
-    visit("version", it.version);
+    visit.known("identity", it.identity);
+    visit.known("version", it.version);
     visit("ok", it.ok);
-    visit("round_trip_position", it.round_trip_position);
+    visit.known("round_trip_position", it.round_trip_position);
     visit("round_trip_seconds", it.round_trip);
     visit("findings", it.findings);
 }

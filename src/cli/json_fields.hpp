@@ -28,6 +28,9 @@ struct FieldWriter {
     nlohmann::json& out;
     template <class T>
     void operator()(const char* name, const T& value);
+    /// Text that is not known when it is empty: null.
+    template <class T>
+    void known(const char* name, const T& value);
 };
 
 /// Reads the fields that are there; others keep their values.
@@ -35,6 +38,8 @@ struct FieldReader {
     const nlohmann::json& in;
     template <class T>
     void operator()(const char* name, T& value);
+    template <class T>
+    void known(const char* name, T& value);
 };
 
 template <class T>
@@ -139,8 +144,17 @@ void FieldWriter::operator()(const char* name, const T& value) {
     out[name] = encoded(value);
 }
 template <class T>
+void FieldWriter::known(const char* name, const T& value) {
+    out[name] = value.empty() ? nlohmann::json{} : encoded(value);
+}
+template <class T>
 void FieldReader::operator()(const char* name, T& value) {
     if (const auto found = in.find(name); found != in.end()) decode(*found, value);
+}
+template <class T>
+void FieldReader::known(const char* name, T& value) {
+    value = T{};
+    if (const auto found = in.find(name); found != in.end() && !found->is_null()) decode(*found, value);
 }
 
 void fields(auto& visit, Is<Finding> auto& it) {

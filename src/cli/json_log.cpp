@@ -14,7 +14,7 @@ void fields(auto& visit, Is<StretchRow> auto& it) {
 
 void fields(auto& visit, Is<LineageRow> auto& it) {
     visit("name", it.name);
-    visit("parent", it.parent);
+    visit.known("parent", it.parent);
     visit("stretches", it.stretches);
 }
 
@@ -30,8 +30,8 @@ void fields(auto& visit, Is<LogGapsResult> auto& it) {
 
 void fields(auto& visit, Is<LogFollowResult> auto& it) {
     visit("source", it.source);
-    visit("lineage", it.lineage);
-    visit("position", it.position);
+    visit.known("lineage", it.lineage);
+    visit.known("position", it.position);
     visit("caught_up", it.caught_up);
     visit("gaps", it.gaps);
 }
@@ -40,7 +40,7 @@ void fields(auto& visit, Is<WalPushResult> auto& it) {
     visit("source", it.source);
     visit("file", it.file);
     visit("outcome", it.outcome);
-    visit("lineage", it.lineage);
+    visit.known("lineage", it.lineage);
 }
 
 void fields(auto& visit, Is<WalFetchResult> auto& it) {

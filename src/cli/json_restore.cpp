@@ -15,7 +15,7 @@ void fields(auto& visit, Is<RestorePlanResult> auto& it) {
     visit("base_start_time", it.base_start_time);
     visit("base_stop_time", it.base_stop_time);
     visit("target_requested", it.target_requested);
-    visit("target_position", it.target_position);
+    visit.known("target_position", it.target_position);
     visit("explanation", it.explanation);
     visit("path", it.path);
     visit("bytes", it.bytes);

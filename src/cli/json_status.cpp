@@ -13,21 +13,21 @@ void fields(auto& visit, Is<BackupSummary> auto& it) {
 }
 
 void fields(auto& visit, Is<DurableLog> auto& it) {
-    visit("position", it.position);
+    visit.known("position", it.position);
     visit("time", it.time);
     visit("lag_seconds", it.lag);
     visit("problem", it.problem);
 }
 
 void fields(auto& visit, Is<LogStatus> auto& it) {
-    visit("position", it.position);
+    visit.known("position", it.position);
     visit("durable", it.durable);
 }
 
 void fields(auto& visit, Is<Window> auto& it) {
     visit("from", it.from);
     visit("to", it.to);
-    visit("lineage", it.lineage);
+    visit.known("lineage", it.lineage);
 }
 
 void fields(auto& visit, Is<DrillSummary> auto& it) {

@@ -51,7 +51,7 @@ std::optional<Error> find_error(const nlohmann::json& reply) {
         for (const auto& [key, value] : told.value("context", nlohmann::json::object()).items())
             error.with(key, value.is_string() ? value.get<std::string>() : value.dump());
         if (const auto remedy = told.value("remedy", std::string{}); !remedy.empty()) error.hint(remedy);
-        if (word != name_of(error.fault()) || exit_code != error.exit_code()) error.code(word, exit_code);
+        if (word != code_of(error) || exit_code != error.exit_code()) error.code(word, exit_code);
         return error;
     } catch (const nlohmann::json::exception& error) {
         throw not_understood(error.what());

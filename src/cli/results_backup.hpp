@@ -36,10 +36,11 @@ struct BackupRunResult {
 struct BackupRow {
     BackupId id;
     SourceName source;
-    Instant start_time, stop_time, kept_until;
-    std::string tiers;               ///< subset of "dwm"
-    std::string state = "complete";  ///< complete | partial | expired | held | damaged
-    std::uint64_t bytes_source = 0, bytes_stored = 0;
+    Instant start_time;
+    std::optional<Instant> stop_time, kept_until;  ///< nothing, as the sizes: the manifest is damaged
+    std::string tiers;                             ///< subset of "dwm"
+    std::string state = "complete";                ///< complete | partial | expired | held | damaged
+    std::optional<std::uint64_t> bytes_source, bytes_stored;
     std::vector<RepositoryName> copies;
 };
 struct BackupListResult {

@@ -80,7 +80,7 @@ struct StatusResult {
 nlohmann::json to_json(const StatusResult& result);
 void from_json(const nlohmann::json& json, StatusResult& result);
 std::string to_text(const StatusResult& result);
-/// When a source has failed: exit 20, the first one and why.
+/// When a source has failed, or nothing is known of its log: exit 20, the first one and why.
 std::optional<Error> shortfall_of(const StatusResult& result);
 
 }  // namespace varve::cli

@@ -20,6 +20,9 @@ void add_line(std::string& text, std::string label, const std::string& value) {
     text += label + printable(value) + "\n";
 }
 
+std::string known_time(const std::optional<Instant>& time) { return time ? time_text(*time) : "unknown"; }
+std::string known_size(const std::optional<std::uint64_t>& bytes) { return bytes ? size_text(*bytes) : "unknown"; }
+
 }  // namespace
 
 std::string to_text(const BackupRunResult& result) {
@@ -41,8 +44,8 @@ std::string to_text(const BackupListResult& result) {
                  {"STORED", right},
                  {"COPIES"}}};
     for (const auto& row : result.backups)
-        table.add({row.id.text(), row.source.text(), time_text(row.stop_time), time_text(row.kept_until), row.tiers, row.state,
-                   size_text(row.bytes_source), size_text(row.bytes_stored), joined(texts_of(row.copies))});
+        table.add({row.id.text(), row.source.text(), known_time(row.stop_time), known_time(row.kept_until), row.tiers, row.state,
+                   known_size(row.bytes_source), known_size(row.bytes_stored), joined(texts_of(row.copies))});
     return table.text();
 }
 
@@ -53,12 +56,12 @@ std::string to_text(const BackupShowResult& result) {
     add_line(text, "source", row.source.text() + " (" + result.driver + ", " + result.identity + ")");
     add_line(text, "state", row.state);
     add_line(text, "started", time_text(row.start_time));
-    add_line(text, "consistent at", time_text(row.stop_time));
+    add_line(text, "consistent at", known_time(row.stop_time));
     if (result.committed) add_line(text, "committed", time_text(*result.committed));
-    add_line(text, "kept until", time_text(row.kept_until) + ", tiers " + row.tiers);
+    add_line(text, "kept until", known_time(row.kept_until) + ", tiers " + row.tiers);
     add_line(text, "copies", joined(texts_of(row.copies)));
-    add_line(text, "content", count_text(result.files, "file") + ", " + size_text(row.bytes_source));
-    add_line(text, "read, stored", size_text(result.bytes_read) + ", " + size_text(row.bytes_stored));
+    add_line(text, "content", count_text(result.files, "file") + ", " + known_size(row.bytes_source));
+    add_line(text, "read, stored", size_text(result.bytes_read) + ", " + known_size(row.bytes_stored));
     add_line(text, "chunks",
              std::to_string(result.chunks_new) + " new, " + std::to_string(result.chunks_reused) + " used again, in " +
                  count_text(result.packs, "pack"));

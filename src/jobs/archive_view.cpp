@@ -65,7 +65,9 @@ const ArchiveView::Backup& ArchiveView::backup(const BackupId& id) const {
     const auto found = std::ranges::find_if(backups, [&](const Backup& backup) { return backup.name.id == id; });
     if (found != backups.end()) return *found;
     require_whole(id);
-    throw Error{Fault::missing, "there is no backup " + id.text()}.hint("varve backup list shows the ones that there are.");
+    throw Error{Fault::missing, "there is no backup " + id.text()}
+        .code("backup_not_found", 1)
+        .hint("varve backup list shows the ones that there are.");
 }
 
 void ArchiveView::require_whole(const BackupId& id) const {

@@ -58,6 +58,21 @@ TEST_CASE("a source without a log or a backup has null in their place") {
     CHECK(source["state"] == "unknown");
 }
 
+TEST_CASE("a position that is not known is null, and comes back as none") {
+    auto status = sample_status();
+    status.sources[0].log->position.clear();
+    status.sources[0].log->durable[RepositoryName{"local"}].position.clear();
+
+    const auto sent = to_json(status);
+    StatusResult back;
+    from_json(sent, back);
+
+    CHECK(sent["sources"][0]["log"]["position"].is_null());
+    CHECK(sent["sources"][0]["log"]["durable"]["local"]["position"].is_null());
+    CHECK(to_json(LogFollowResult{})["position"].is_null());
+    CHECK(back.sources.at(0).log->position.empty());
+}
+
 TEST_CASE("backup run --json has the fields of the interface") {
     const auto backup = to_json(BackupRunResult{{sample_backup()}})["backups"][0];
 
@@ -78,6 +93,10 @@ TEST_CASE("backup list --json has the fields of the interface") {
     CHECK(keys(backup) == std::set<std::string>{"id", "source", "start_time", "stop_time", "kept_until", "tiers", "state",
                                                 "bytes_source", "bytes_stored", "copies"});
     CHECK(backup["copies"] == json{"local", "offsite"});
+    // As of a damaged manifest: what is not known is null, and no time of 1970.
+    CHECK(backup["stop_time"].is_null());
+    CHECK(backup["kept_until"].is_null());
+    CHECK(backup["bytes_source"].is_null());
 }
 
 TEST_CASE("backup show --json has the fields of the list beside its own") {

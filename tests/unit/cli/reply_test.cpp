@@ -109,6 +109,10 @@ TEST_CASE("results that can fall short have the exit codes of the interface") {
     CHECK(reply_of("status", status)["exit_code"] == 0);
     status.sources[0].state = State::failed;
     CHECK(reply_of("status", status)["exit_code"] == 20);
+    status.sources[0].state = State::unknown;
+    CHECK(reply_of("status", status)["exit_code"] == 20);
+    status.sources[0].log.reset();
+    CHECK(reply_of("status", status)["exit_code"] == 0);
 
     CheckResult check;
     check.sources.resize(1);
@@ -124,6 +128,16 @@ TEST_CASE("results that can fall short have the exit codes of the interface") {
     ConfigCheckResult config;
     config.problems = {{"varve.toml:3", "unknown key urll", "Did you mean url?"}};
     CHECK(reply_of("config check", config)["exit_code"] == 2);
+}
+
+TEST_CASE("stored bytes that are not what was stored are repository_damaged, 13") {
+    const auto reply = reply_of("restore run", Error{Fault::corrupt, "a record is not what was stored"});
+
+    CHECK(reply["error"]["code"] == "repository_damaged");
+    CHECK(reply["exit_code"] == 13);
+    CHECK(find_error(reply).value().fault() == Fault::corrupt);
+    auto of_the_server = Error{Fault::corrupt, "the server found damaged data"};
+    CHECK(code_of(of_the_server.with("sqlstate", "XX001")) == "corrupt");
 }
 
 TEST_CASE("wal-fetch answers 0, 1 for positively absent, and 128 or more for everything else") {
