@@ -51,7 +51,8 @@ void CommandTree::add_setup() {
     add_text(*init, "--recovery-kit", "PATH", init_request->recovery_kit, "Where to write the recovery kit");
     add_text(*init, "--host", "NAME", init_request->host, "This host's name in the repository [the machine's]");
 
-    auto [check, check_request] = command<CheckRequest>(root_, "check", "Prove that sources and repositories can be archived");
+    auto [check, check_request] =
+        command<CheckRequest>(root_, "check", "Prove that sources and repositories can be archived", Changes::something);
     add_text(*check, "SOURCE", "", check_request->source, "Only this source");
 
     command<ServeRequest>(root_, "serve", "Run the service in the foreground");
@@ -108,7 +109,8 @@ void CommandTree::add_wal() {
     add_text(*push, "--source", "NAME", push_request->source, "Source that the file belongs to")->required();
     add_text(*push, "PATH", "", push_request->file, "The file: %p")->required();
 
-    auto [fetch, fetch_request] = command<WalFetchRequest>(root_, "wal-fetch", "Give one WAL file back (restore_command)");
+    auto [fetch, fetch_request] =
+        command<WalFetchRequest>(root_, "wal-fetch", "Give one WAL file back (restore_command)", Changes::something);
     add_text(*fetch, "--source", "NAME", fetch_request->source, "From the newest lineage of this source");
     add_text(*fetch, "--plan", "FILE", fetch_request->plan, "Along the path that a restore has frozen");
     add_text(*fetch, "NAME", "", fetch_request->name, "The file's name: %f")->required();

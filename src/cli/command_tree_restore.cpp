@@ -88,8 +88,8 @@ void add_restore_options(CLI::App& app, const Options& options) {
     add_text(app, "--into", "CONNECTION", options->into, "Write into this empty MySQL or MariaDB server");
     add_text(app, "--into-password", "REFERENCE", options->into_password, "Its password: file:, env: or credential:");
     app.add_flag("--delta", options->delta, "Keep what is already equal in DIR");
-    app.add_flag("--replace", options->replace, "What is at the destination may be replaced");
-    app.add_flag("--start", options->start, "Start the restored server and wait until it reached the target");
+    app.add_flag("--replace", options->replace, "What is at the destination may be replaced (not in this build)");
+    app.add_flag("--start", options->start, "Start the restored server and wait for the target (not in this build)");
     const auto take_action = [options](const std::string& action) {
         if (action != "pause" && action != "promote" && action != "shutdown")
             throw usage_error("--action " + action + " is unknown", "Actions at the target: pause, promote, shutdown.");
@@ -117,7 +117,7 @@ void CommandTree::add_restore() {
 }
 
 void CommandTree::add_verify() {
-    auto [verify, verify_request] = command<VerifyRequest>(root_, "verify", "Check what is stored");
+    auto [verify, verify_request] = command<VerifyRequest>(root_, "verify", "Check what is stored", Changes::something);
     const auto take_level = [request = verify_request](const std::string& level) {
         if (level.size() != 1 || level[0] < '0' || level[0] > '2')
             throw usage_error("--level " + level + " is unknown", "Levels: 0 names, 1 hashes of objects, 2 every chunk.");
@@ -139,7 +139,8 @@ void CommandTree::add_key() {
     auto& key = group("key", "List, export and prove the keys of the repository");
     command<KeyListRequest>(key, "list", "The keys that this host holds");
 
-    auto [exported, export_request] = command<KeyExportRequest>(key, "export", "Print the secret key of a role");
+    auto [exported, export_request] =
+        command<KeyExportRequest>(key, "export", "Print the secret key of a role", Changes::something);
     const auto take_role = [request = export_request](const std::string& role) {
         const std::map<std::string, KeyRole> roles{{"archive", KeyRole::archive},
                                                    {"maintain", KeyRole::maintain},
@@ -155,7 +156,8 @@ void CommandTree::add_key() {
         ->required();
     add_text(*exported, "--to", "FILE", export_request->to, "A new file, readable by its owner only [stdout]");
 
-    auto [prove, prove_request] = command<KeyProveRequest>(key, "prove", "Prove that the recovery kit opens this repository");
+    auto [prove, prove_request] =
+        command<KeyProveRequest>(key, "prove", "Prove that the recovery kit opens this repository", Changes::something);
     add_text(*prove, "--recovery-kit", "PATH", prove_request->recovery_kit, "The kit [where init wrote it]");
 }
 

@@ -29,6 +29,28 @@ struct Steps {
         return DryRunResult{{"Make sure that " + request.file.string() + " of " + request.source.text() +
                              " is durable on every required repository."}};
     }
+    std::optional<DryRunResult> operator()(const CheckRequest& request) const {
+        return DryRunResult{
+            {"Ask every repository and " + (request.source ? request.source->text() : "every source") + " what they are like.",
+             "Make a restore point in the log of each source that the service follows, and wait until it is "
+             "durable on every required repository."}};
+    }
+    std::optional<DryRunResult> operator()(const WalFetchRequest& request) const {
+        return DryRunResult{{"Write " + request.name + " from the archive to " + request.to.string() + "."}};
+    }
+    std::optional<DryRunResult> operator()(const VerifyRequest& request) const {
+        return DryRunResult{{"Verify what is stored at level " + std::to_string(request.level) + ".",
+                             "Store the result as evidence in every repository, where this host holds the key that signs it."}};
+    }
+    std::optional<DryRunResult> operator()(const KeyExportRequest& request) const {
+        return DryRunResult{{request.to ? "Write the secret key of the role to the new file " + request.to->string() + "."
+                                        : "Print the secret key of the role."}};
+    }
+    std::optional<DryRunResult> operator()(const KeyProveRequest& request) const {
+        return DryRunResult{
+            {"Open an object with " + (request.recovery_kit ? request.recovery_kit->string() : "the recovery kit") + " alone.",
+             "Note in the state directory when it was proven."}};
+    }
     std::optional<DryRunResult> operator()(const SourceAdoptRequest& request) const {
         return DryRunResult{{"Accept the server that answers now as " + request.source.text() + "."}};
     }

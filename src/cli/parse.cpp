@@ -100,7 +100,18 @@ const std::vector<std::string>& target_names() {
     return names;
 }
 
+/// Promised, and not there yet: taken without a word they would be believed.
+void refuse_what_is_not_built(const RestoreOptions& options) {
+    if (options.start)
+        throw usage_error("--start is not in this build",
+                          "Leave it out; the answer's next step tells how the server is started.");
+    if (options.replace)
+        throw usage_error("--replace is not in this build",
+                          "Restore to a new directory, or use --delta to write over an earlier copy of the same source.");
+}
+
 void check_restore(const CLI::App& app, const RestoreOptions& options, bool runs) {
+    refuse_what_is_not_built(options);
     require_at_most_one(app, target_names(), "target");
     require_at_most_one(app, {"--to", "--into"}, "destination");
     if (runs && given(app, {"--to", "--into"}).empty())

@@ -85,7 +85,8 @@ TEST_CASE("global options stand before or after the command's own") {
 TEST_CASE("every command that changes something can be run dry, and no other") {
     const std::string changes =
         GENERATE(values<std::string>({"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a",
-                                      "wal-push --source pg/main f", "source adopt pg/main", "source retire pg/main"}));
+                                      "wal-push --source pg/main f", "source adopt pg/main", "source retire pg/main", "check",
+                                      "verify", "key export --role restore --to /k", "key prove", "wal-fetch --plan p f t"}));
 
     CHECK(parsed(changes + " --dry-run").globals.dry_run);
     CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
@@ -106,6 +107,16 @@ TEST_CASE("a dry run tells the steps of every command that changes something, bu
           "Back up shop/db to every repository, reading everything."}},
         {"log follow pg/main --until-caught-up", {"Ship the log of pg/main to every repository until it has caught up."}},
         {"wal-push --source pg/main f", {"Make sure that f of pg/main is durable on every required repository."}},
+        {"wal-fetch --plan p f t", {"Write f from the archive to t."}},
+        {"verify --level 2",
+         {"Verify what is stored at level 2.",
+          "Store the result as evidence in every repository, where this host holds the key that signs it."}},
+        {"key export --role restore --to /k", {"Write the secret key of the role to the new file /k."}},
+        {"key prove --recovery-kit /kit", {"Open an object with /kit alone.", "Note in the state directory when it was proven."}},
+        {"check pg/main",
+         {"Ask every repository and pg/main what they are like.",
+          "Make a restore point in the log of each source that the service follows, and wait until it is durable on every "
+          "required repository."}},
         {"source adopt pg/main", {"Accept the server that answers now as pg/main."}},
         {"source retire pg/main", {"Give back what is held on the server of pg/main; backups stay until they expire."}},
     }));
@@ -191,20 +202,18 @@ TEST_CASE("a time is taken with its offset") {
 
 TEST_CASE("restore run takes every option of its page") {
     const auto run = request<RestoreRunRequest>(
-                         "restore run pg/main --to /srv/copy --delta --start --action pause --timeline 3 "
-                         "--tablespace fast=/srv/fast --tablespace 16385=/srv/b=c --as-production --replace --owner postgres "
+                         "restore run pg/main --to /srv/copy --delta --action pause --timeline 3 "
+                         "--tablespace fast=/srv/fast --tablespace 16385=/srv/b=c --as-production --owner postgres "
                          "--on-demand-wal")
                          .options;
 
     CHECK(run.source == SourceName{"pg/main"});
     CHECK(run.to == "/srv/copy");
     CHECK(run.delta);
-    CHECK(run.start);
     CHECK(run.action == "pause");
     CHECK(run.timeline == "3");
     CHECK(run.tablespaces == std::map<std::string, std::filesystem::path>{{"fast", "/srv/fast"}, {"16385", "/srv/b=c"}});
     CHECK(run.as_production);
-    CHECK(run.replace);
     CHECK(run.owner == "postgres");
     CHECK(run.on_demand_wal);
 
@@ -317,6 +326,10 @@ TEST_CASE("a command line that makes no sense is refused with one sentence and a
         {"restore run pg/main --to /a --into-password env:P", "--into-password needs --into CONNECTION",
          "See: varve restore run --help."},
         {"restore run pg/main --to /a --skip-gtid", "--skip-gtid needs --gtid GTID", "See: varve restore run --help."},
+        {"restore run pg/main --to /a --start", "--start is not in this build",
+         "Leave it out; the answer's next step tells how the server is started."},
+        {"restore plan pg/main --replace", "--replace is not in this build",
+         "Restore to a new directory, or use --delta to write over an earlier copy of the same source."},
         {"verify --level 3", "--level 3 is unknown", "Levels: 0 names, 1 hashes of objects, 2 every chunk."},
         {"key export", "key export needs --role", "See: varve key export --help."},
         {"key export --role root", "--role root is unknown", "Roles: archive, maintain, restore, admin."},
