@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <iostream>
 
 #include "app/commands.hpp"
 #include "app/registry.hpp"
+#include "base/log_redirect.hpp"
 #include "cli/completion.hpp"
 #include "cli/dry_run.hpp"
+#include "cli/interrupted.hpp"
+#include "cli/log_line.hpp"
 #include "cli/progress.hpp"
 #include "jobs/wal_job.hpp"
 #include "varve/error.hpp"
@@ -26,7 +30,13 @@ class Dispatch {
 public:
     explicit Dispatch(const cli::CommandLine& line)
         : line_{line},
-          printer_{std::cerr, cli::progress_style(line.globals.json, ::isatty(STDERR_FILENO) == 1), SystemClock{}.now()} {}
+          printer_{std::cerr, cli::progress_style(line.globals.json, ::isatty(STDERR_FILENO) == 1), SystemClock{}.now()} {
+        if (!line.globals.json) return;
+        redirect_log([](LogLevel level, std::string_view subject, std::string_view message) {
+            const auto text = cli::log_line(level, subject, message, SystemClock{}.now());
+            std::fwrite(text.data(), 1, text.size(), stderr);  // at once: standard error is not buffered
+        });
+    }
 
     cli::Answer operator()(const cli::VersionRequest&) {
         cli::VersionResult result{.version = VARVE_VERSION, .drivers = {}, .stores = {}, .repository_format = 1};
@@ -120,9 +130,9 @@ public:
         };
         try {
             runtime_->run(work());
-        } catch (const Error& error) {
+        } catch (...) {
             // A stop on request is how a service ends.
-            if (error.fault() != Fault::cancelled || runtime_->signal() == 0) throw;
+            if (runtime_->signal() == 0 || !is_stop(std::current_exception())) throw;
         }
         return {};
     }
@@ -164,6 +174,18 @@ private:
         };
     }
 
+    /// Of everything that was thrown because a signal ended the command, the signal is what happened.
+    void run_to_end(Task<> work) {
+        try {
+            runtime_->run(std::move(work));
+        } catch (...) {
+            const auto failure = std::current_exception();
+            printer_.clear();
+            if (runtime_->signal() == 0 || !is_stop(failure)) throw;
+            throw cli::interrupted(line_.request, runtime_->signal());
+        }
+    }
+
     template <class R>
     cli::Answer answer(const R& result) const {
         return cli::answer_of(line_.command, result, line_.globals.json);
@@ -175,7 +197,7 @@ private:
         using Result = typename decltype(make(app))::value_type;
         std::optional<Result> result;
         auto work = [&]() -> Task<> { result = co_await make(app); };
-        runtime_->run(work());
+        run_to_end(work());
         printer_.clear();
         return std::move(*result);
     }

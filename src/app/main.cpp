@@ -11,10 +11,13 @@
 
 namespace {
 
+/// An answer that could not be written (a full disk, a closed pipe) was not given: a key that was exported there is not there.
 int print(const varve::cli::Answer& answer) {
     std::cout << answer.out << std::flush;
     std::cerr << answer.err << std::flush;
-    return answer.exit_code;
+    if (std::cout) return answer.exit_code;
+    std::cerr << "error: the answer could not be written to standard output" << std::endl;
+    return answer.exit_code == 0 ? 1 : answer.exit_code;
 }
 
 }  // namespace
@@ -26,8 +29,8 @@ int main(int argc, char** argv) {
     try {
         auto parsed = cli::parse(arguments);
         if (const auto* help = std::get_if<cli::HelpText>(&parsed)) {
-            (help->exit_code == 0 ? std::cout : std::cerr) << help->text;
-            return help->exit_code;
+            return print(help->exit_code == 0 ? cli::Answer{.out = help->text, .err = {}, .exit_code = 0}
+                                              : cli::Answer{.out = {}, .err = help->text, .exit_code = help->exit_code});
         }
         return print(run_command_line(std::get<cli::CommandLine>(parsed)));
     } catch (const Error& error) {

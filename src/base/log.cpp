@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <mutex>
 
+#include "base/log_redirect.hpp"
 #include "varve/error.hpp"
 
 namespace varve {
@@ -64,9 +66,24 @@ spdlog::level::level_enum level_of(LogLevel level) noexcept {
     return spdlog::level::err;
 }
 
+std::function<void(LogLevel, std::string_view, std::string_view)>& redirected() {
+    static std::function<void(LogLevel, std::string_view, std::string_view)> write;
+    return write;
+}
+
 }  // namespace
 
+void redirect_log(std::function<void(LogLevel level, std::string_view subject, std::string_view message)> write) {
+    redirected() = std::move(write);
+}
+
 void log(LogLevel level, std::string_view subject, std::string_view message) {
+    if (redirected()) {
+        static std::mutex one_at_a_time;
+        const std::scoped_lock lock{one_at_a_time};
+        if (logger().should_log(level_of(level))) redirected()(level, subject, message);
+        return;
+    }
     if (subject.empty()) {
         logger().log(level_of(level), "{}", message);
     } else {
