@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "varve/error.hpp"
+
 namespace varve {
 
 namespace {
@@ -61,6 +63,13 @@ std::vector<Moment> moments_of(const format::LogStructure& structure) {
         moments.push_back({.at = position, .time = from_format(time)});
     }
     return moments;
+}
+
+void require_lineage(const format::LogStructure& structure, const LineageName& lineage, const ObjectKey& key) {
+    if (structure.lineage().name() == lineage.text()) return;
+    throw Error{Fault::corrupt,
+                key.text() + " lies with the log of " + lineage.text() + " and says that it is of " + structure.lineage().name()}
+        .with("object", key.text());
 }
 
 }  // namespace varve

@@ -21,4 +21,7 @@ SealedObject seal_log(const LogBatch& batch, const LogAuthor& author, const Seal
 /// In the order of their ends, with positions made absolute.
 std::vector<Moment> moments_of(const format::LogStructure& structure);
 
+/// Fault::corrupt unless the object says that it belongs to `lineage`: its signature covers that, the folder it lies in does not.
+void require_lineage(const format::LogStructure& structure, const LineageName& lineage, const ObjectKey& key);
+
 }  // namespace varve

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <ranges>
 
 #include "repository/log_catalog.hpp"
 #include "repository/log_object.hpp"
 #include "varve/error.hpp"
+#include "varve/log.hpp"
 
 namespace varve {
 
@@ -36,6 +38,37 @@ struct Extent {
     Bytes bytes;
 };
 
+/// Objects taken in order of `from`, of which damaged ones are passed over: that is fine as long as the others leave no hole.
+class Coverage {
+public:
+    Coverage(std::uint64_t from, std::uint64_t to) : have_{from}, to_{to} {}
+
+    void pass_over(const LogName& name, const Error& damage) {
+        damages_.push_back({.from = name.from, .to = name.to, .error = damage});
+    }
+    void take(const LogName& name) {
+        require(name.from);
+        have_ = std::max(have_, name.to);
+    }
+    void end() const { require(to_); }
+
+private:
+    struct Damage {
+        std::uint64_t from = 0, to = 0;
+        Error error;
+    };
+
+    /// Everything before `position` was in an object that could be read, or what was damaged there is thrown.
+    void require(std::uint64_t position) const {
+        if (position <= have_) return;
+        for (const auto& damage : damages_)
+            if (damage.from <= have_ && damage.to > have_) throw damage.error;
+    }
+
+    std::uint64_t have_, to_;
+    std::vector<Damage> damages_;
+};
+
 /// What every reader of one source shares. It outlives them.
 struct Shelf {
     Repository& repository;
@@ -44,6 +77,7 @@ struct Shelf {
 
     const LineageLog& lineage(const LineageName& name) const {
         if (const auto* found = catalog.find(name)) return *found;
+        catalog.require_readable(name);
         throw absent("the archive has no log of " + name.text());
     }
 
@@ -62,49 +96,78 @@ struct Shelf {
                      what + ", but " + catalog.unanswered().front().text() + " did not answer and may have it"};
     }
 
-    Task<Extent> read(LogName name) const {
-        auto object = co_await repository.log_object(source, name, Repository::LogPart::content);
-        Extent extent{.from = object.structure.from(), .to = object.structure.to(), .bytes = {}};
-        for (const auto& frame : object.frames) append(extent.bytes, frame);
-        co_return extent;
+    /// Nothing, and a line in the log, when it is damaged in every copy.
+    Task<std::optional<Repository::LogObject>> find(LineageName lineage, LogName name, Repository::LogPart part,
+                                                    Coverage& coverage) const {
+        std::optional<Repository::LogObject> object;
+        try {
+            object = co_await repository.log_object(source, name, part);
+            require_lineage(object->structure, lineage, name.key);
+        } catch (const Error& error) {
+            if (error.fault() != Fault::corrupt) throw;
+            log_failure(LogLevel::error, source.text(), error);
+            coverage.pass_over(name, error);
+            co_return std::nullopt;
+        }
+        coverage.take(name);
+        co_return object;
     }
 };
 
-/// Reads object after object. Where two overlap, their bytes must be equal: otherwise the lineage has forked.
+Extent extent_of(Repository::LogObject object) {
+    Extent extent{.from = object.structure.from(), .to = object.structure.to(), .bytes = {}};
+    for (const auto& frame : object.frames) append(extent.bytes, frame);
+    return extent;
+}
+
+/// Reads object after object. Where two overlap, their bytes must be equal: otherwise the lineage has forked. That is why every
+/// object of the range is read to the end, those too that add nothing to it.
 class LogReader final : public ByteSource {
 public:
-    LogReader(std::shared_ptr<const Shelf> shelf, std::vector<LogName> objects, std::uint64_t from, std::uint64_t to)
-        : shelf_{std::move(shelf)}, objects_{objects.begin(), objects.end()}, next_{from}, to_{to} {}
+    LogReader(std::shared_ptr<const Shelf> shelf, LineageName lineage, std::uint64_t from, std::uint64_t to)
+        : shelf_{std::move(shelf)}, lineage_{std::move(lineage)}, next_{from}, to_{to}, coverage_{from, to} {
+        const auto objects = shelf_->covering(lineage_, from, to);
+        objects_.assign(objects.begin(), objects.end());
+    }
 
     Task<Bytes> read() override {
-        while (next_ < to_ && !objects_.empty()) {
+        while (!objects_.empty()) {
             const auto name = objects_.front();
             objects_.pop_front();
-            auto object = co_await shelf_->read(name);
-            require_same_overlap(object, name);
-            auto block = part_after_next(object);
-            if (object.to > held_.to) {
-                held_ = std::move(object);
-                held_name_ = name;
-            }
+            auto object = co_await shelf_->find(lineage_, name, Repository::LogPart::content, coverage_);
+            if (!object) continue;
+            auto block = take(extent_of(std::move(*object)), name);
             if (!block.empty()) co_return block;
         }
+        coverage_.end();
         co_return Bytes{};
     }
 
 private:
+    Bytes take(Extent object, const LogName& name) {
+        require_same_overlap(object, name);
+        auto block = part_after_next(object);
+        if (object.to > held_.to) {
+            held_ = std::move(object);
+            held_name_ = name;
+        }
+        return block;
+    }
+
     Bytes part_after_next(const Extent& object) {
         const auto end = std::min(object.to, to_);
-        if (end <= next_ || object.from > next_) return {};
+        if (end <= next_) return {};
         const auto begin = object.bytes.begin() + static_cast<std::ptrdiff_t>(next_ - object.from);
         Bytes block(begin, begin + static_cast<std::ptrdiff_t>(end - next_));
         next_ = end;
         return block;
     }
 
+    /// The object in hand reaches furthest: what any earlier one has of this one's range was compared with it. What lies behind
+    /// the end of the range is not asked for: a restore to a point before the fork is fine.
     void require_same_overlap(const Extent& object, const LogName& name) const {
         const auto from = std::max(object.from, held_.from);
-        const auto to = std::min(object.to, held_.to);
+        const auto to = std::min({object.to, held_.to, to_});
         if (from >= to) return;
         const auto ours = ByteView{held_.bytes}.subspan(from - held_.from, to - from);
         const auto theirs = ByteView{object.bytes}.subspan(from - object.from, to - from);
@@ -116,8 +179,10 @@ private:
     }
 
     std::shared_ptr<const Shelf> shelf_;
+    LineageName lineage_;
     std::deque<LogName> objects_;
     std::uint64_t next_, to_;
+    Coverage coverage_;
     Extent held_;
     LogName held_name_;
 };
@@ -133,20 +198,23 @@ public:
     const std::vector<Lineage>& lineages() const override { return lineages_; }
 
     std::unique_ptr<ByteSource> read(LineageName lineage, std::uint64_t from, std::uint64_t to) override {
-        return std::make_unique<LogReader>(shelf_, shelf_->covering(lineage, from, to), from, to);
+        return std::make_unique<LogReader>(shelf_, std::move(lineage), from, to);
     }
 
     Task<std::vector<Moment>> moments(LineageName lineage, std::uint64_t from, std::uint64_t to) override {
         std::vector<Moment> found;
         std::uint64_t seen = from;
+        Coverage coverage{from, to};
         for (const auto& name : shelf_->covering(lineage, from, to)) {
-            const auto object = co_await shelf_->repository.log_object(shelf_->source, name, Repository::LogPart::structure);
-            for (const auto& moment : moments_of(object.structure)) {
+            const auto object = co_await shelf_->find(lineage, name, Repository::LogPart::structure, coverage);
+            if (!object) continue;
+            for (const auto& moment : moments_of(object->structure)) {
                 if (moment.at <= seen || moment.at > to) continue;
                 found.push_back(moment);
                 seen = moment.at;
             }
         }
+        coverage.end();
         co_return found;
     }
 
@@ -154,10 +222,11 @@ public:
         if (path_.empty()) co_return 0;
         const auto& stretch = path_.back();
         const auto objects = shelf_->covering(stretch.lineage.name, stretch.from, stretch.to);
+        Coverage any{0, 0};  // one that cannot be read is asked for nothing: whoever reads the log there meets the damage
         for (const auto& name : objects | std::views::reverse) {
             if (name.to > stretch.to) continue;  // ends beyond the frozen tip
-            const auto object = co_await shelf_->repository.log_object(shelf_->source, name, Repository::LogPart::structure);
-            if (object.structure.last_whole() != 0) co_return object.structure.last_whole();
+            const auto object = co_await shelf_->find(stretch.lineage.name, name, Repository::LogPart::structure, any);
+            if (object && object->structure.last_whole() != 0) co_return object->structure.last_whole();
         }
         co_return 0;
     }
