@@ -95,7 +95,7 @@ struct LogFollower::State {
 
 Task<> LogFollower::State::prepare() {
     const auto& setup = source.setup;
-    store = std::make_unique<LogStore>(context.repository, setup.name, setup.driver, background);
+    store = std::make_unique<LogStore>(context.repository, setup.name, setup.driver, context.clock, background);
     shipper = std::make_unique<LogShipper>(co_await asio::this_coro::executor, context.clock, *store,
                                            ShipperOptions{.interval = setup.ship_interval}, setup.name);
     shipper->on_other_lineage([this](const Lineage& lineage) { need_base("the log goes on as " + lineage.name.text()); });

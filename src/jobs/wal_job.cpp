@@ -29,7 +29,7 @@ Lineage forked(Lineage lineage, const Digest& digest) {
 Task<> store_file(JobContext& context, Source& source, LogFile file, Bytes bytes, std::chrono::microseconds patience) {
     const auto executor = co_await asio::this_coro::executor;
     TaskGroup group{executor};
-    LogStore store{context.repository, source.setup.name, source.setup.driver, group};
+    LogStore store{context.repository, source.setup.name, source.setup.driver, context.clock, group};
     LogShipper shipper{executor, context.clock, store, {}, source.setup.name};
     bool stored = false;
     auto ship = [&]() -> Task<> {

@@ -105,7 +105,7 @@ LogBatch batch_of(const LineageName& name, std::uint64_t from, std::uint64_t mid
 
 Task<> ship(Workshop& shop) {
     TaskGroup background{co_await asio::this_coro::executor};
-    LogStore store{*shop.repository, golden_source, "golden", background};
+    LogStore store{*shop.repository, golden_source, "golden", shop.clock, background};
     struct Piece {
         LineageName lineage;
         std::uint64_t from, middle, to;
