@@ -36,14 +36,10 @@ void check_header(const fs::path& path, ByteView header, const WalFileName& name
     if (wal::u64_at(header, 8) != name.from) throw not_ours(path, "it holds the log from " + to_text(wal::u64_at(header, 8)));
 }
 
-LogFile read_segment(const fs::path& path, const WalFileName& name, const ServerLog& server) {
+/// The whole file through the walker, checked to be the segment of this name.
+void walk_segment(const fs::path& path, const WalFileName& name, const ServerLog& server, WalWalker& walker) {
     const auto file = LocalFile::open(path);
     if (file.size() != server.segment_bytes) throw not_ours(path, "it has " + std::to_string(file.size()) + " bytes");
-    LogFile result;
-    result.kind = LogFile::Kind::run;
-    result.from = name.from;
-    result.to = name.to;
-    WalWalker walker{name.from, server.segment_bytes};
     Bytes block(read_bytes);
     for (std::uint64_t offset = 0; offset < file.size();) {
         const auto count = file.read_at(offset, block);
@@ -53,6 +49,34 @@ LogFile read_segment(const fs::path& path, const WalFileName& name, const Server
         walker.feed(bytes);
         offset += count;
     }
+}
+
+/// A walker at the beginning of the segment that knows the record which runs over from the one before, when that still lies
+/// beside it. A commit whose record crosses the border is missed otherwise, and one that is longer than a segment.
+WalWalker walker_before(const fs::path& path, const WalFileName& name, const ServerLog& server) {
+    const auto fresh = [&] { return WalWalker{name.from, server.segment_bytes}; };
+    if (name.from < 2 * server.segment_bytes) return fresh();  // the first segment has the number 1
+    const WalFileName before{WalFileName::Kind::segment, name.timeline, name.from - server.segment_bytes, name.from};
+    WalWalker walker{before.from, server.segment_bytes};
+    try {
+        walk_segment(path.parent_path() / segment_name(before.timeline, before.from, server.segment_bytes), before, server,
+                     walker);
+    } catch (const Error&) {
+        return fresh();  // gone, or put to another use: the server keeps it only as long as it likes
+    }
+    walker.take();
+    return walker;
+}
+
+LogFile read_segment(const fs::path& path, const WalFileName& name, const ServerLog& server) {
+    if (name.timeline == server.history.timeline && name.to > server.flushed)
+        throw not_ours(path, "the server has written its log only up to " + to_text(server.flushed));
+    LogFile result;
+    result.kind = LogFile::Kind::run;
+    result.from = name.from;
+    result.to = name.to;
+    auto walker = walker_before(path, name, server);
+    walk_segment(path, name, server, walker);
     const auto events = walker.take();
     for (const auto& transaction : events.transactions) result.moments.push_back({transaction.end, transaction.time});
     result.last_whole = events.last_whole;

@@ -11,8 +11,9 @@
 namespace varve::postgresql {
 
 /// As Driver::identify_log_file, for a server whose log is `server` (its own lineage and those that led to it are known). A
-/// segment's header must carry its system identifier, segment size and position; Fault::invalid otherwise. Commits and the last
-/// whole record are read from the bytes.
+/// segment's header must carry its system identifier, segment size and position, and a segment of its present timeline must end
+/// before what it has flushed; Fault::invalid otherwise. Commits and the last whole record are read from the bytes; for a commit
+/// that runs over from the segment before, that one must lie in the same folder.
 Task<LogFile> identify_wal_file(std::filesystem::path path, ServerLog server, Pools& pools);
 
 /// As Driver::fetch_log_file. A segment of the path has exactly segment_bytes bytes, zero behind the path's tip; a history is any

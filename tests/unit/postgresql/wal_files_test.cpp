@@ -20,6 +20,7 @@ ServerLog server_on(std::uint32_t timeline, const std::string& history) {
     log.system_identifier = "73";
     log.history = parse_history(timeline, history);
     log.segment_bytes = segment_bytes;
+    log.flushed = 16 * segment_bytes;
     log.lineage = make_lineage("73", log.history, segment_bytes);
     return log;
 }
@@ -122,6 +123,46 @@ TEST_CASE("a segment that the server hands over is known by its header and its p
         CHECK(identify(write("000000010000000000000004.partial", {})).kind == LogFile::Kind::other);
         CHECK(identify(write("000000010000000000000004.00000028.backup", {})).kind == LogFile::Kind::other);
     }
+}
+
+TEST_CASE("a segment that ends beyond what the server has written is refused") {
+    TempDir place;
+    asio::io_context io;
+    TestPools pools;
+    auto server = server_on(1, "");
+    const Segment segment{4 * segment_bytes};
+    write_text(place / "000000010000000000000004", std::string{text_of(segment.log.bytes())});
+    const auto identify = [&] { return run(io, identify_wal_file(place / "000000010000000000000004", server, pools.pools)); };
+
+    server.flushed = 5 * segment_bytes;
+    CHECK(identify().kind == LogFile::Kind::run);
+    server.flushed = 5 * segment_bytes - 1;
+    CHECK(fault_of_act([&] { identify(); }) == Fault::invalid);
+}
+
+TEST_CASE("a commit that runs over from the segment before is found while that segment lies beside it") {
+    TempDir place;
+    asio::io_context io;
+    TestPools pools;
+    const auto server = server_on(1, "");
+    WalBuilder log{3 * segment_bytes, segment_bytes};
+    while (log.position() + 5000 < 4 * segment_bytes) log.other(2000);
+    const auto commit = log.transaction(9, 1'000'000, 0x00, Bytes(8000, 1));
+    log.switch_segment();
+    const auto part = [&](std::size_t index) {
+        return std::string{text_of(ByteView{log.bytes()}.subspan(index * segment_bytes, segment_bytes))};
+    };
+    const auto before = place / "000000010000000000000003", name = place / "000000010000000000000004";
+    write_text(before, part(0));
+    write_text(name, part(1));
+
+    const auto identified = run(io, identify_wal_file(name, server, pools.pools));
+    CHECK(identified.moments == std::vector{Moment{commit.end, commit.time}});
+
+    write_text(before, part(1));  // put to another use
+    CHECK(run(io, identify_wal_file(name, server, pools.pools)).moments.empty());
+    std::filesystem::remove(before);
+    CHECK(run(io, identify_wal_file(name, server, pools.pools)).moments.empty());
 }
 
 TEST_CASE("a segment is served exactly as the path has it, zero behind its tip") {
