@@ -111,14 +111,10 @@ cli::WalPushResult pushed_of(const SourceName& source, const std::filesystem::pa
 }
 
 Task<cli::WalFetchResult> fetch_wal(App& app, cli::WalFetchRequest request) {
-    std::optional<LineagePath> path;
-    auto source = request.source;
-    if (request.plan) {
-        auto plan = read_fetch_plan(*request.plan);
-        source = plan.source;
-        path = std::move(plan.path);
-    }
-    const bool found = co_await fetch_log_file(app.jobs(), app.source(*source), path, request.name, request.to);
+    std::optional<FetchPlan> plan;
+    if (request.plan) plan = read_fetch_plan(*request.plan);
+    const auto source = plan ? plan->source : *request.source;
+    const bool found = co_await fetch_log_file(app.jobs(), app.source(source), std::move(plan), request.name, request.to);
     co_return cli::WalFetchResult{.name = request.name, .found = found};
 }
 

@@ -184,7 +184,8 @@ Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrde
     request.source = source.setup.settings;
 
     if (order.on_demand_log)
-        write_fetch_plan(order.plan_file, {.source = source.setup.name, .config = order.config_file, .path = plan.path});
+        write_fetch_plan(order.plan_file,
+                         {.source = source.setup.name, .config = order.config_file, .path = plan.path, .log = plan.log});
 
     RestoreReport done;
     done.base = plan.base.name;

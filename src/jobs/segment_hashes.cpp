@@ -33,24 +33,29 @@ Task<> SegmentHashes::begin_lineage(Lineage lineage) {
 }
 
 Task<> SegmentHashes::append(LogRun run) {
-    look(run);
+    auto finished = look(run);
     co_await next_.append(std::move(run));
+    // Only now: whoever finds the hash of a segment may rely on all of it having been taken.
+    if (!finished) co_return;
+    finished_.push_back(std::move(*finished));
+    if (finished_.size() > segments_max) finished_.pop_front();
 }
 
-void SegmentHashes::look(const LogRun& run) {
-    if (segment_bytes_ == 0) return;
+/// On the io thread: a run is what the server sends at once, at most some 128 KiB, which takes a fraction of a millisecond.
+std::optional<SegmentHashes::Segment> SegmentHashes::look(const LogRun& run) {
+    if (segment_bytes_ == 0) return std::nullopt;
     const bool begins_segment = run.first.at % segment_bytes_ == 0;
     if (begins_segment) open_ = Open{.lineage = run.first.lineage, .from = run.first.at, .next = run.first.at, .hash = {}};
     if (!open_ || open_->next != run.first.at || open_->lineage != run.first.lineage) {
         open_.reset();
-        return;
+        return std::nullopt;
     }
     open_->hash.add(run.bytes);
     open_->next = run.last.at;
-    if (open_->next - open_->from < segment_bytes_) return;
-    finished_.push_back({.lineage = open_->lineage, .from = open_->from, .to = open_->next, .digest = open_->hash.finish()});
-    if (finished_.size() > segments_max) finished_.pop_front();
+    if (open_->next - open_->from < segment_bytes_) return std::nullopt;
+    Segment finished{.lineage = open_->lineage, .from = open_->from, .to = open_->next, .digest = open_->hash.finish()};
     open_.reset();
+    return finished;
 }
 
 }  // namespace varve

@@ -16,7 +16,7 @@ class SegmentHashes final : public LogSink {
 public:
     explicit SegmentHashes(LogSink& next) : next_{next} {}
 
-    /// Nothing when the segment was not followed from its first byte to its last.
+    /// Nothing when the segment was not followed from its first byte to its last, or not all of it was taken yet.
     std::optional<Digest> find(const LineageName& lineage, std::uint64_t from, std::uint64_t to) const;
 
     Task<> begin_lineage(Lineage lineage) override;
@@ -39,7 +39,8 @@ private:
         std::uint64_t from = 0, next = 0;
         Sha256 hash;
     };
-    void look(const LogRun& run);
+    /// The segment that this run finishes.
+    std::optional<Segment> look(const LogRun& run);
 
     LogSink& next_;
     std::uint64_t segment_bytes_ = 0;  ///< from the lineage's facts; 0: nothing is remembered
