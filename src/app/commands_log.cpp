@@ -1,7 +1,5 @@
-#include <algorithm>
-
 #include "app/commands.hpp"
-#include "jobs/archive_view.hpp"
+#include "jobs/log_gaps.hpp"
 #include "jobs/wal_job.hpp"
 #include "varve/error.hpp"
 
@@ -63,30 +61,23 @@ Task<cli::LogListResult> list_log(App& app, cli::LogListRequest request) {
 
 Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request) {
     const auto& driver = *app.source(request.source).driver;
-    cli::LogGapsResult result{.source = request.source, .gaps = {}};
+    std::vector<LogGap> noted;
     for (const auto& note : co_await app.jobs().repository.notes(request.source)) {
         if (note.kind() != "gap") continue;
-        result.gaps.push_back({.lineage = LineageName{note.lineage()},
-                               .from = note.from_text(),
-                               .to = note.to_text(),
-                               .time = from_format(note.time()),
-                               .reason = note.reason()});
+        noted.push_back({.lineage = LineageName{note.lineage()},
+                         .from = note.from_position(),
+                         .to = note.to_position(),
+                         .time = from_format(note.time()),
+                         .reason = note.reason()});
     }
     const auto catalog = co_await LogCatalog::read(app.jobs().repository, request.source);
-    for (const auto& log : catalog.lineages()) {
-        for (std::size_t index = 1; index < log.stretches.size(); ++index) {
-            const auto& before = log.stretches[index - 1];
-            const auto from = driver.print_position(before.to);
-            const bool noted = std::ranges::any_of(
-                result.gaps, [&](const cli::GapRow& gap) { return gap.lineage == log.lineage.name && gap.from == from; });
-            if (!noted)
-                result.gaps.push_back({.lineage = log.lineage.name,
-                                       .from = from,
-                                       .to = driver.print_position(log.stretches[index].from),
-                                       .time = before.last_commit,
-                                       .reason = "no log object covers it"});
-        }
-    }
+    cli::LogGapsResult result{.source = request.source, .gaps = {}};
+    for (const auto& gap : log_gaps(noted, catalog.lineages()))
+        result.gaps.push_back({.lineage = gap.lineage,
+                               .from = driver.print_position(gap.from),
+                               .to = driver.print_position(gap.to),
+                               .time = gap.time,
+                               .reason = gap.reason});
     co_return result;
 }
 
