@@ -166,3 +166,16 @@ def test_a_segment_pushed_with_other_bytes_makes_a_lineage_and_an_alert(new_clus
     assert answer.exit_code in (0, 5), answer.document
     assert len(varve.objects("log")) > objects
     assert "with other bytes than the server streamed" in varve.log_text()
+
+    # After a restart nobody remembers what was streamed: the archive itself tells.
+    varve.stop()
+    varve.serve()
+    place.wait_until(lambda: source.value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"), 60)
+    data[5000] ^= 0xFF
+    segment.write_bytes(data)
+    assert varve.ask("wal-push", "--source", "pg/main", segment).result["outcome"] == "already_archived"
+    data[6000] ^= 0xFF
+    segment.write_bytes(data)
+    assert varve.ask("wal-push", "--source", "pg/main", segment).result["outcome"] == "forked"
+    assert "with other bytes than are archived" in varve.log_text()
+    varve.restore(room / "copy", "--latest")  # the archive itself has not forked

@@ -57,6 +57,30 @@ def test_wal_fetch_says_absent_only_when_it_knows(new_cluster, new_varve, room):
     assert fetch(current) == 0
 
 
+def test_wal_fetch_says_nothing_is_absent_while_a_repository_is_away(new_cluster, new_varve, room):
+    source = new_cluster(segment_mib=1)
+    ledger = Ledger(source).create()
+    varve = new_varve(source, init=False)
+    second = varve.directory / "second"
+    varve.repositories.append({"name": "second", "url": f"file://{second}"})
+    varve.write().init()
+    varve.serve()
+    varve.backup()
+    ledger.write(5)
+    varve.do("log", "follow", "pg/main", "--until-caught-up")
+    current = source.value("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    out = place.make_dir(room / "out")
+    names = ("0000000100000FFF000000FE", "00000009.history", "000000070000000000000001")
+
+    def fetch(name):
+        return varve.ask("wal-fetch", "--source", "pg/main", name, out / name, json_output=False).exit_code
+    assert fetch(current) == 0 and [fetch(name) for name in names] == [1, 1, 1]
+    varve.stop()
+    second.rename(room / "away")
+    assert fetch(current) == 0
+    assert all(fetch(name) >= 128 for name in names)
+
+
 def test_a_recovery_that_cannot_fetch_stops_and_does_not_promote(new_cluster, new_varve, room, closing):
     from support.cluster import PrivateCluster
     source = new_cluster(segment_mib=1)
@@ -100,3 +124,14 @@ def test_archive_command_through_varve(new_cluster, new_varve, open_restored, ro
 
     varve.restore(room / "copy", "--latest")
     assert len(restored_rows(open_restored(room / "copy", source))) == 30
+
+    # A history that is handed over before any segment of its timeline is known to whoever asks for it.
+    history = room / "00000002.history"
+    history.write_text("1\t0/5000000\tno recovery target specified\n")
+    place.give(history)
+    out = place.make_dir(room / "out")
+    for _ in range(2):
+        assert varve.ask("wal-push", "--source", "pg/main", history).exit_code == 0
+    assert varve.ask("wal-fetch", "--source", "pg/main", history.name, out / history.name, json_output=False).exit_code == 0
+    assert (out / history.name).read_text() == history.read_text()
+    varve.restore(room / "again", "--latest")
