@@ -92,7 +92,7 @@ int measure(const Request& request, const IngestOptions& options) {
     std::exception_ptr failure;
     const auto began = std::chrono::steady_clock::now();
     asio::co_spawn(
-        io, [&]() -> Task<> { std::filesystem::remove((co_await ingest.run(fill)).list_file); },
+        io, [&]() -> Task<> { std::filesystem::remove((co_await ingest.run(fill)).list_file.path); },
         [&](std::exception_ptr thrown) { failure = thrown; });
     io.run();
     if (failure) std::rethrow_exception(failure);

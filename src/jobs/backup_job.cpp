@@ -2,6 +2,7 @@
 
 #include "jobs/check_job.hpp"
 #include "jobs/source_memory.hpp"
+#include "repository/verify_memory.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -85,6 +86,39 @@ Task<> report_until_stopped(Clock& clock, const Ingest& ingest, std::uint64_t by
     }
 }
 
+/// What earlier backups left that this one may use.
+struct Reuse {
+    std::optional<RememberedBackup> previous;
+    ChunkIndex index;    ///< empty when everything must be put again
+    bool whole = false;  ///< the previous backup is where it should be
+};
+
+/// The memory of this host is believed only as far as the repository bears it out: a copy may have been set back to an older
+/// state, or have lost packs.
+Task<Reuse> find_reuse(JobContext& context, const SourceSetup& setup, const BackupOptions& options, const BackupCommit& commit) {
+    Reuse reuse;
+    const SourceMemory memory{setup.state_dir};
+    reuse.previous = co_await on_pool(context.pools.blocking, [memory] { return memory.find_backup(); });
+    if (!reuse.previous || reuse.previous->month != commit.birth().month) co_return reuse;
+    // A host that may not look at what it stored, told to read everything, takes nothing for granted.
+    if (options.read_everything && context.repository.config().mode() == "sealed") co_return reuse;
+    const auto listed = co_await commit.find_reusable(reuse.previous->manifest);
+    if (!listed) {
+        log(LogLevel::warning, setup.name.text(),
+            "the backup that was made last, " + reuse.previous->manifest.text() +
+                ", is not in every required copy: everything is stored anew");
+        co_return reuse;
+    }
+    auto open = [memory, folder = setup.state_dir, birth = commit.birth(), rule = *listed] {
+        const auto damage = KnownDamage::read(folder);
+        const auto usable = [&](const StoredPack& pack) { return !damage.contains(pack.name) && rule(pack); };
+        return memory.index(birth, usable);
+    };
+    reuse.index = co_await on_pool(context.pools.blocking, std::move(open));
+    reuse.whole = true;
+    co_return reuse;
+}
+
 /// The driver's copy and everything the ingest makes of it, with progress beside it.
 Task<IngestResult> copy_source(JobContext& context, Source& source, BackupRequest request, Ingest& ingest,
                                std::uint64_t bytes_total, const ReportProgress& report, BackupFacts& facts) {
@@ -104,8 +138,9 @@ Task<> remember(JobContext& context, const SourceMemory& memory, const ChunkInde
                 IngestResult result) {
     auto save = [&] {
         try {
+            memory.forget_backup();
             index.save_with(memory.index_file(backup.month), result.new_packs, std::move(result.additions));
-            memory.remember(backup, result.list_file);
+            memory.remember(backup, result.list_file.path);
             memory.forget_other_months(backup.month);
         } catch (const std::exception& error) {
             log(LogLevel::warning, "",
@@ -113,6 +148,19 @@ Task<> remember(JobContext& context, const SourceMemory& memory, const ChunkInde
         }
     };
     co_await on_pool(context.pools.blocking, save);
+}
+
+/// Of the newest backup that can be read: a damaged one must not stop the next. Empty when there is none.
+Task<std::string> archived_identity(JobContext& context, SourceName source) {
+    for (const auto& name : co_await context.repository.backups(source)) {
+        try {
+            co_return (co_await context.repository.manifest(source, name)).structure.identity();
+        } catch (const Error& error) {
+            if (error.fault() != Fault::corrupt && error.fault() != Fault::missing) throw;
+            log_failure(LogLevel::error, source.text(), error);
+        }
+    }
+    co_return std::string{};
 }
 
 }  // namespace
@@ -127,11 +175,7 @@ Task<> require_same_identity(JobContext& context, const Source& source, const So
     if (const auto adopted = find_file(adopted_file(source.setup))) known = text_of(*adopted);
     if (const auto remembered = SourceMemory{source.setup.state_dir}.find_backup(); known.empty() && remembered)
         known = remembered->identity;
-    if (known.empty()) {
-        const auto backups = co_await context.repository.backups(source.setup.name);
-        if (!backups.empty())
-            known = (co_await context.repository.manifest(source.setup.name, backups.front())).structure.identity();
-    }
+    if (known.empty()) known = co_await archived_identity(context, source.setup.name);
     if (known.empty() || known == state.identity) co_return;
     throw Error{Fault::refused, source.setup.name.text() +
                                     " is another server than the one archived under this name: its identity is " +
@@ -152,12 +196,11 @@ Task<BackupReport> run_backup(JobContext& context, Source& source, BackupOptions
     auto commit = co_await BackupCommit::begin(context.repository, setup.name, setup.retention, setup.zone);
     const auto& birth = commit->birth();
     const SourceMemory memory{setup.state_dir};
-    const auto previous = memory.find_backup();
     const bool everything = reads_everything(options, birth);
-    // A required copy that lacks what would be used again gets everything anew.
-    const auto index = commit->may_reuse() ? memory.index(birth) : ChunkIndex{};
-    const auto chunk_bytes = page_chunk_bytes(previous, birth, state);
-    const bool may_carry_over = previous && !everything && commit->may_reuse() && previous->month == birth.month;
+    const auto reuse = co_await find_reuse(context, setup, options, *commit);
+    const auto& index = reuse.index;
+    const auto chunk_bytes = page_chunk_bytes(reuse.previous, birth, state);
+    const bool may_carry_over = reuse.whole && !everything;
 
     const auto keys = context.repository.source_keys(setup.name);
     Ingest ingest{context.pools,
@@ -170,8 +213,8 @@ Task<BackupReport> run_backup(JobContext& context, Source& source, BackupOptions
                                 .memory_max = setup.memory_max,
                                 .scratch = setup.state_dir,
                                 .read_everything = everything},
-                  may_carry_over ? std::make_unique<RememberedBackup>(*previous) : nullptr,
-                  may_carry_over ? memory.list_file() : std::filesystem::path{}};
+                  may_carry_over ? std::make_unique<RememberedBackup>(*reuse.previous) : nullptr,
+                  may_carry_over ? KeptList{.path = memory.list_file(), .digest = reuse.previous->list_digest} : KeptList{}};
 
     log(LogLevel::info, setup.name.text(), "backup begins, tiers " + birth.tiers + (everything ? ", reading everything" : ""));
     BackupRequest request{.label = "varve " + setup.name.text() + " " + to_stamp(birth.start), .read_everything = everything};
@@ -186,6 +229,8 @@ Task<BackupReport> run_backup(JobContext& context, Source& source, BackupOptions
 
     RememberedBackup remembered;
     remembered.started = began_here;
+    remembered.manifest = report.committed.name.key;
+    remembered.list_digest = result.list_file.digest;
     remembered.month = birth.month;
     remembered.page_chunk_bytes = chunk_bytes;
     remembered.identity = state.identity;

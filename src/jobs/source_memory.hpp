@@ -15,10 +15,12 @@ namespace varve {
 /// The newest committed backup, as this host made it.
 struct RememberedBackup final : PreviousBackup {
     Instant started;
+    ObjectKey manifest;  ///< what is kept here holds only as long as this lies in the repository
     std::string month;
     std::uint32_t page_chunk_bytes = 0;
     std::string identity;
     Properties driver_facts;
+    Digest list_digest{};  ///< of list_file()
 
     Instant started_at() const override { return started; }
     const Properties& facts() const override { return driver_facts; }
@@ -33,8 +35,10 @@ public:
     std::optional<RememberedBackup> find_backup() const;
     /// The list of find_backup()'s files.
     std::filesystem::path list_file() const { return folder_ / "previous.list"; }
-    /// Chunks of the month, in packs that a backup of `tiers` may use again.
-    ChunkIndex index(const BackupBirth& birth) const;
+    /// Chunks of the month, in packs that a backup born so may use again.
+    ChunkIndex index(const BackupBirth& birth, const PackRule& usable) const;
+    /// From here until remember() nothing that is kept is believed: the index and the backup it belongs to change together.
+    void forget_backup() const;
     /// Keeps what the next backup can use. `list_file` is moved here.
     void remember(const RememberedBackup& backup, const std::filesystem::path& list_file) const;
     std::filesystem::path index_file(const std::string& month) const { return folder_ / ("chunks-" + month + ".index"); }

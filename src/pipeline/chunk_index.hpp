@@ -22,17 +22,16 @@ public:
     };
 
     /// For a backup that may use packs of tier `shortest_tier` (the last letter of their folder, d < w < m) and longer ones: the
-    /// others are neither found nor listed, and stay in the file. Empty when `path` does not exist; a damaged file is reported,
-    /// removed and treated as empty. Blocks: it reads the file.
-    static ChunkIndex open(const std::filesystem::path& path, char shortest_tier);
+    /// others are neither found nor listed, and stay in the file. Packs that `usable` refuses are gone: not found now, and not
+    /// saved again. Empty when `path` does not exist; a damaged file is reported, removed and treated as empty. Blocks: it reads
+    /// the file.
+    static ChunkIndex open(const std::filesystem::path& path, char shortest_tier, const PackRule& usable = {});
     ChunkIndex();
     ChunkIndex(ChunkIndex&&) noexcept;
     ChunkIndex& operator=(ChunkIndex&&) noexcept;
     ~ChunkIndex();
 
     std::optional<Place> find(const ChunkId& id) const noexcept;
-    /// The usable pack whose name begins so; nothing when there is none, or more than one.
-    std::optional<std::uint32_t> find_pack(const std::array<std::uint8_t, 8>& name_begin) const noexcept;
     /// The usable ones.
     const std::vector<StoredPack>& packs() const noexcept;
     /// Chunks in the file, usable or not.
@@ -44,8 +43,9 @@ public:
         std::uint32_t offset = 0;
         std::uint32_t sealed_length = 0;
     };
-    /// Writes a new file, whole or not at all: all that is here, of every tier, and what a committed backup added. Of a chunk
-    /// that is there twice the place in the longer tier stays. The old mapping stays valid. Blocks.
+    /// Writes a new file, whole or not at all: all that is here, of every tier, but for packs that were refused, and what a
+    /// committed backup added. Of a chunk that is there twice the place in the longer tier stays. The old mapping stays valid.
+    /// Blocks.
     void save_with(const std::filesystem::path& path, const std::vector<StoredPack>& new_packs,
                    std::vector<Addition> additions) const;
 

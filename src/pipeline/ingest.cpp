@@ -42,13 +42,13 @@ void take_region(ChunkBench& bench, const LocalFile& file, BlockCheck* check, co
 struct Ingest::State {
     State(Pools& pools_given, PackDestination& destination_given, const ChunkIndex& index_given, SealingContext sealing,
           SourceKeys keys, IngestOptions options_given, std::unique_ptr<PreviousBackup> previous_given,
-          std::filesystem::path previous_list_given)
+          KeptList previous_list_given)
         : pools{pools_given},
           destination{destination_given},
           index{index_given},
           options{std::move(options_given)},
           previous{std::move(previous_given)},
-          previous_path{std::move(previous_list_given)},
+          previous_kept{std::move(previous_list_given)},
           id_key{keys.id},
           rules{std::make_shared<ChunkRules>(index_given, std::move(sealing), keys.id, options.level, options.pack_bytes_max)},
           cut_files{std::make_shared<Chunker>(keys.chunker, file_cuts)},
@@ -108,7 +108,7 @@ struct Ingest::State {
     const ChunkIndex& index;
     IngestOptions options;
     std::unique_ptr<PreviousBackup> previous;
-    std::filesystem::path previous_path;
+    KeptList previous_kept;
     Secret id_key;
     std::shared_ptr<ChunkRules> rules;
     std::shared_ptr<const Chunker> cut_files, cut_streams;
@@ -195,7 +195,7 @@ Task<> Ingest::State::record(Entry entry, Content content) {
 // ------------------------------------------------------------------------------------------------------------- the sink
 
 Ingest::Ingest(Pools& pools, PackDestination& destination, const ChunkIndex& index, SealingContext sealing, SourceKeys keys,
-               IngestOptions options, std::unique_ptr<PreviousBackup> previous, std::filesystem::path previous_list)
+               IngestOptions options, std::unique_ptr<PreviousBackup> previous, KeptList previous_list)
     : state_{std::make_shared<State>(pools, destination, index, std::move(sealing), std::move(keys), std::move(options),
                                      std::move(previous), std::move(previous_list))} {}
 
@@ -276,8 +276,8 @@ IngestTotals Ingest::totals() const noexcept {
 Task<IngestResult> Ingest::run(std::function<Task<>(BackupSink&)> fill) {
     auto& state = *state_;
     co_await state.spill.open();
-    if (previous() != nullptr && !state.previous_path.empty()) {
-        auto open = [path = state.previous_path] { return std::make_shared<const PreviousList>(PreviousList::open(path)); };
+    if (previous() != nullptr && !state.previous_kept.path.empty()) {
+        auto open = [kept = state.previous_kept] { return std::make_shared<const PreviousList>(PreviousList::open(kept)); };
         state.previous_list = co_await on_pool(state.pools.blocking, std::move(open));
     }
     IngestResult result;
@@ -313,7 +313,7 @@ Task<> Ingest::State::run_all(Ingest& sink, std::function<Task<>(BackupSink&)> f
         return additions;
     };
     result.additions = co_await on_pool(pools.cpu, std::move(gather));
-    result.list_file = list_file.keep();
+    result.list_file.path = list_file.keep();
 }
 
 }  // namespace varve

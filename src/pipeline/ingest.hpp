@@ -10,6 +10,7 @@
 #include "pipeline/chunk_index.hpp"
 #include "pipeline/pack_destination.hpp"
 #include "varve/async.hpp"
+#include "varve/check.hpp"
 #include "varve/driver.hpp"
 
 namespace varve {
@@ -34,6 +35,12 @@ struct IngestTotals {
     std::uint64_t chunks_new = 0, chunks_reused = 0;
 };
 
+/// A backup's file list, kept on this host.
+struct KeptList {
+    std::filesystem::path path;
+    Digest digest{};  ///< SHA-256 of the file
+};
+
 struct IngestResult {
     std::vector<StoredPack> packs;  ///< all that the list and the files need, new and re-used
     std::vector<StoredPack> new_packs;
@@ -42,16 +49,16 @@ struct IngestResult {
     IngestTotals totals;
     /// The whole list, length-delimited, with its chunk entries: next time's previous list. In the scratch folder; the caller's
     /// from now on, to be moved or removed.
-    std::filesystem::path list_file;
+    KeptList list_file;
 };
 
 /// One backup. io thread; work is done on the cpu pool. As a sink it is used inside run() only.
 class Ingest final : public BackupSink {
 public:
-    /// `previous_list`: the file kept from the last backup, empty when carrying over is not allowed. `index` and `destination`
+    /// `previous_list`: kept from the last backup, without a path when carrying over is not allowed. `index` and `destination`
     /// outlive run().
     Ingest(Pools& pools, PackDestination& destination, const ChunkIndex& index, SealingContext sealing, SourceKeys keys,
-           IngestOptions options, std::unique_ptr<PreviousBackup> previous, std::filesystem::path previous_list);
+           IngestOptions options, std::unique_ptr<PreviousBackup> previous, KeptList previous_list);
     ~Ingest() override;
 
     const PreviousBackup* previous() const override;

@@ -74,6 +74,7 @@ Task<ScratchFile> ListStoring::store(MappedFile entries, std::filesystem::path f
     };
     const auto writer = co_await on_pool(pools.cpu, std::move(begin));
     auto content = co_await store_content([writer](Bytes& into, std::size_t bytes_max) { return writer->next(into, bytes_max); });
+    result.list_file.digest = writer->digest();
     std::vector<std::uint8_t> used(index.packs().size(), 0);
     writer->names().mark_used(used);
     auto located = locate(content, used);

@@ -73,6 +73,7 @@ bool ListWriter::next(Bytes& into, std::size_t bytes_max) {
         append(into, piece);
         given_ += piece.size();
     }
+    sum_.add(ByteView{into}.subspan(from));
     write_all(copy_.get(), ByteView{into}.subspan(from), copy_path_);
     return next_entry_ < entries_.size() || given_ < made_.size();
 }

@@ -6,6 +6,7 @@
 
 #include "pipeline/list_spill.hpp"
 #include "pipeline/pack_destination.hpp"
+#include "varve/check.hpp"
 
 namespace varve {
 
@@ -31,6 +32,8 @@ public:
     /// Appends the next bytes of the list, at most `bytes_max`. False: that was all.
     bool next(Bytes& into, std::size_t bytes_max);
     PackNames& names() noexcept { return names_; }
+    /// Of the whole list, once next() has said that it ended.
+    Digest digest() { return sum_.finish(); }
 
 private:
     void make_entry();
@@ -41,6 +44,7 @@ private:
     PackNames names_;
     std::filesystem::path copy_path_;
     Descriptor copy_;
+    Sha256 sum_;
     Bytes made_;  ///< of the list, not yet given
     std::size_t given_ = 0;
 };

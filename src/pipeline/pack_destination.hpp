@@ -1,6 +1,7 @@
 /// Where finished packs go. The repository implements it; the pipeline knows nothing of keys and copies.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "format/chunk.hpp"
@@ -16,6 +17,9 @@ struct StoredPack {
     std::string folder;  ///< "<yyyymm><tier>"
     friend bool operator==(const StoredPack&, const StoredPack&) = default;
 };
+
+/// Which packs of earlier backups a new one may list again. Any thread.
+using PackRule = std::function<bool(const StoredPack&)>;
 
 class PackDestination {
 public:

@@ -29,21 +29,22 @@ std::optional<std::vector<PlacedChunk>> chunks_in(const format::FileEntry& entry
     chunks.reserve(entry.chunks().size() / chunk_entry_bytes);
     const auto bytes = view_of(entry.chunks());
     for (std::size_t at = 0; at < bytes.size(); at += chunk_entry_bytes) {
-        const auto chunk = parse_chunk_entry(bytes.subspan(at, chunk_entry_bytes));
-        const auto pack = index.find_pack(chunk.pack);
-        if (!pack) return std::nullopt;
+        const auto id = parse_chunk_entry(bytes.subspan(at, chunk_entry_bytes)).id;
+        const auto place = index.find(id);
+        if (!place) return std::nullopt;
         chunks.push_back(
-            {.id = chunk.id, .place = {.pack = *pack, .offset = chunk.offset, .sealed_length = chunk.sealed_length}});
+            {.id = id, .place = {.pack = place->pack, .offset = place->offset, .sealed_length = place->sealed_length}});
     }
     return chunks;
 }
 
 }  // namespace
 
-PreviousList PreviousList::open(const std::filesystem::path& path) {
+PreviousList PreviousList::open(const KeptList& kept) {
     try {
         PreviousList list;
-        list.file_ = MappedFile::open(path);
+        list.file_ = MappedFile::open(kept.path);
+        if (sha256(list.file_.bytes()) != kept.digest) throw Error{Fault::corrupt, "it is not what was written"};
         FileListReader reader{list.file_.bytes()};
         for (auto at = reader.position(); const auto message = reader.next(); at = reader.position()) {
             if (const auto entry_path = find_path(*message))
@@ -53,7 +54,7 @@ PreviousList PreviousList::open(const std::filesystem::path& path) {
         return list;
     } catch (const Error& error) {
         if (error.fault() != Fault::missing)
-            log_failure(LogLevel::warning, "", Error{error}.during("reading the last file list " + path.string()));
+            log_failure(LogLevel::warning, "", Error{error}.during("reading the last file list " + kept.path.string()));
         return {};
     }
 }

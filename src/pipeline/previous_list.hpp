@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/content_stream.hpp"
+#include "pipeline/ingest.hpp"
 #include "pipeline/mapped_file.hpp"
 #include "varve/clock.hpp"
 #include "varve/driver.hpp"
@@ -15,11 +16,11 @@ namespace varve {
 /// A mapped file and 16 bytes an entry. Unchanging; any thread.
 class PreviousList {
 public:
-    /// Without entries when `path` is not there; a damaged file is reported and treated the same. Blocks.
-    static PreviousList open(const std::filesystem::path& path);
+    /// Without entries when it is not there; one that does not have its digest is reported and treated the same. Blocks.
+    static PreviousList open(const KeptList& kept);
 
     /// The content that `entry` had, when device, inode, size, mtime and ctime are the same, both times lie at least two seconds
-    /// before `began`, and every pack it needs may be used again by `index`. Nothing: read the file.
+    /// before `began`, and `index` knows every chunk of it. Nothing: read the file.
     std::optional<Content> find(const Entry& entry, Instant began, const ChunkIndex& index) const;
 
 private:

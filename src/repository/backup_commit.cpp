@@ -1,6 +1,7 @@
 #include "repository/backup_commit.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/failpoint.hpp"
@@ -15,6 +16,8 @@ namespace {
 
 /// A manifest must be put before its month's end plus this, so that a collector may trust a closed month.
 constexpr std::chrono::days late_max{7};
+/// How far ahead of the clock the newest backup may be for the next to be put behind it.
+constexpr std::chrono::seconds ahead_max{10};
 
 BackupBirth birth_at(Instant start, const std::vector<BackupName>& committed, const RetentionRule& rule, const PolicyZone& zone) {
     std::vector<TierHistory> history;
@@ -69,22 +72,34 @@ std::vector<StoredPack> BackupCommit::State::used_again(const format::ManifestSt
     return packs;
 }
 
-/// Then it has their packs as well, and nobody needs to ask: a sealed host may not list packs.
+/// Then it has their packs as well, and nobody needs to ask: a sealed host may not list packs. Where no backup is left, nothing
+/// speaks for any pack.
 bool BackupCommit::State::has_every_backup(const RepositoryName& copy) const {
-    return std::ranges::all_of(
-        of_this_month, [&](const BackupName& backup) { return std::ranges::find(backup.copies, copy) != backup.copies.end(); });
+    return !of_this_month.empty() && std::ranges::all_of(of_this_month, [&](const BackupName& backup) {
+        return std::ranges::find(backup.copies, copy) != backup.copies.end();
+    });
 }
 
 namespace {
 
-class Names final : public ObjectVisitor {
+class ListedPacks final : public ObjectVisitor {
 public:
     bool visit(const ObjectInfo& object) override {
-        keys.insert(object.key.text());
+        if (const auto key = find_pack_key(object.key)) sizes[key->name] = object.size_bytes;
         return true;
     }
-    std::set<std::string> keys;
+    bool has(const StoredPack& pack) const {
+        const auto found = sizes.find(pack.name);
+        return found != sizes.end() && found->second == pack.size;
+    }
+    std::map<PackName, std::uint64_t> sizes;
 };
+
+Task<ListedPacks> list_packs(const Copy& copy, std::string stored, std::string month) {
+    ListedPacks listed;
+    co_await copy.store->list("pack/" + stored + "/" + month, {}, listed);
+    co_return listed;
+}
 
 }  // namespace
 
@@ -94,11 +109,10 @@ Task<> BackupCommit::State::require_packs(std::vector<StoredPack> packs) {
         if (packs.empty() || has_every_backup(copy.name)) continue;
         std::optional<Error> trouble;
         try {
-            Names names;
-            co_await copy.store->list("pack/" + stored + "/" + birth.month, {}, names);
+            const auto listed = co_await list_packs(copy, stored, birth.month);
             for (const auto& pack : packs) {
+                if (trouble || listed.has(pack)) continue;
                 const auto key = pack_key(stored, pack.folder, pack.name);
-                if (trouble || names.keys.contains(key.text())) continue;
                 trouble = Error{Fault::missing, "it lacks " + key.text() + ", which an earlier backup put"}.hint(
                     "Complete this copy with: varve repository copy.");
             }
@@ -119,8 +133,10 @@ Task<std::unique_ptr<BackupCommit>> BackupCommit::begin(Repository& repository, 
     auto state = std::make_unique<State>(repository, source, zone);
     const auto committed = co_await repository.backups(source);
     Instant start = std::chrono::floor<std::chrono::seconds>(co_await repository.now());  // keys carry whole seconds
-    // Two backups of one second would have no order, and the newest one is what the next is compared with.
-    if (!committed.empty() && committed.front().start == start) start += std::chrono::seconds{1};
+    // Two backups of one second would have no order, and the newest one is what the next is compared with. A clock that was
+    // set back further than this is believed: a wrong month would be worse.
+    if (!committed.empty() && committed.front().start - start < ahead_max)
+        start = std::max(start, committed.front().start + std::chrono::seconds{1});
     state->birth = birth_at(start, committed, rule, zone);
     if (!committed.empty()) {
         if (const auto name = digest_of(committed.front().key)) state->previous.assign(name->begin(), name->end());
@@ -133,12 +149,23 @@ Task<std::unique_ptr<BackupCommit>> BackupCommit::begin(Repository& repository, 
 
 const BackupBirth& BackupCommit::birth() const noexcept { return state_->birth; }
 
-bool BackupCommit::may_reuse() const noexcept {
-    if (state_->of_this_month.empty()) return true;
-    const auto& has_newest = state_->of_this_month.front().copies;
-    return std::ranges::all_of(state_->repository.copies().all(), [&](const Copy& copy) {
-        return !copy.required || std::ranges::find(has_newest, copy.name) != has_newest.end();
-    });
+Task<std::optional<PackRule>> BackupCommit::find_reusable(ObjectKey newest) const {
+    const auto& state = *state_;
+    const auto& copies = state.repository.copies().all();
+    const auto found = std::ranges::find(state.of_this_month, newest, &BackupName::key);
+    const bool everywhere = found != state.of_this_month.end() && std::ranges::all_of(copies, [&](const Copy& copy) {
+                                return !copy.required || std::ranges::find(found->copies, copy.name) != found->copies.end();
+                            });
+    if (!everywhere) co_return std::nullopt;
+    if (state.repository.config().mode() == "sealed") co_return [](const StoredPack&) { return true; };
+    const auto listed = std::make_shared<std::vector<ListedPacks>>();
+    for (const auto& copy : copies) {
+        if (!copy.required) continue;
+        listed->push_back(co_await list_packs(copy, state.stored, state.birth.month));
+    }
+    co_return [listed](const StoredPack& pack) {
+        return std::ranges::all_of(*listed, [&](const ListedPacks& one) { return one.has(pack); });
+    };
 }
 
 const std::string& BackupCommit::folder() const { return state_->birth.folder; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,11 @@ public:
     ~BackupCommit() override;
 
     const BackupBirth& birth() const noexcept;
-    /// Whether packs of earlier backups may be used again: every required copy has the newest backup of this month. When one has
-    /// not, a new copy for example, everything must be put again.
-    bool may_reuse() const noexcept;
+    /// Which packs of earlier backups may be used again by a host that made `newest` last and remembers its packs. Nothing: a
+    /// required copy does not list that backup in this month (a new copy, or one that was set back to an older state), and
+    /// everything must be put again. In a managed repository a pack must also lie in every required copy with its size; a host
+    /// of a sealed one may not ask.
+    Task<std::optional<PackRule>> find_reusable(ObjectKey newest) const;
     Task<> put_pack(SealedObject pack) override;
     const std::string& folder() const override;
     /// Fills in birth, host, tool version, previous manifest and commit time; the rest is the caller's. Success: durable on every

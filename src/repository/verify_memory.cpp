@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t file_bytes_max = 1u << 30;
 constexpr std::size_t entry_bytes = 16;  // first 8 bytes of the name, microseconds since 1970
 constexpr std::string_view heading = "varve verified 1\n";
+constexpr std::string_view file_begin = "verified-";
 
 }  // namespace
 
@@ -57,6 +58,22 @@ void VerifyMemory::keep_only(const std::vector<Digest>& names) {
     std::unordered_set<std::uint64_t> kept;
     for (const auto& name : names) kept.insert(short_of(name));
     std::erase_if(checked_, [&](const auto& entry) { return !kept.contains(entry.first); });
+}
+
+KnownDamage KnownDamage::read(const std::filesystem::path& folder) {
+    KnownDamage known;
+    std::error_code no_folder;
+    for (const auto& entry : std::filesystem::directory_iterator{folder, no_folder}) {
+        if (!entry.path().filename().string().starts_with(file_begin)) continue;
+        for (const auto& [name, time] : VerifyMemory::read(entry.path()).checked_) {
+            if (time == VerifyMemory::found_damaged) known.names_.insert(name);
+        }
+    }
+    return known;
+}
+
+std::filesystem::path verify_memory_file(const std::filesystem::path& folder, const RepositoryName& copy, int level) {
+    return folder / (std::string{file_begin} + copy.text() + "-" + std::to_string(level));
 }
 
 }  // namespace varve

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "repository/object_keys.hpp"
 
@@ -26,8 +27,23 @@ public:
     void keep_only(const std::vector<Digest>& names);
 
 private:
+    friend class KnownDamage;
     static std::uint64_t short_of(const Digest& name);
     std::unordered_map<std::uint64_t, Instant> checked_;
 };
+
+/// What verifications found damaged or missing in any copy: no new backup may rely on it. A value; any thread may ask.
+class KnownDamage {
+public:
+    /// By the memory that verifications left in `folder`. Blocks.
+    static KnownDamage read(const std::filesystem::path& folder);
+    bool contains(const Digest& name) const { return names_.contains(VerifyMemory::short_of(name)); }
+
+private:
+    std::unordered_set<std::uint64_t> names_;
+};
+
+/// Where a verification keeps its memory of one copy.
+std::filesystem::path verify_memory_file(const std::filesystem::path& folder, const RepositoryName& copy, int level);
 
 }  // namespace varve

@@ -66,7 +66,7 @@ TEST_CASE("the second backup of a tree reads what changed and stores what is new
     CHECK(second.totals.chunks_new == 1 + second.list.list_chunks().size() / 48);
     CHECK(text_of(rig.read(*recalled, "7")) == "changed");
     CHECK(rig.read(*recalled, "8").size() == content.size() + 1);
-    fs::remove(first.list_file);
+    fs::remove(first.list_file.path);
 }
 
 TEST_CASE("a tree with a file that grows all the time is archived whole", "[pipeline]") {

@@ -17,11 +17,6 @@ StoredPack pack_of(int number, std::string folder) {
             .size = 1000u + static_cast<std::uint64_t>(number),
             .folder = std::move(folder)};
 }
-std::array<std::uint8_t, 8> begin_of(const PackName& name) {
-    std::array<std::uint8_t, 8> begin;
-    std::copy_n(name.begin(), begin.size(), begin.begin());
-    return begin;
-}
 
 std::vector<ChunkIndex::Addition> additions_of(int from, int to, std::uint32_t pack) {
     std::vector<ChunkIndex::Addition> additions;
@@ -81,8 +76,6 @@ TEST_CASE("chunks in packs of a shorter tier are not found, and stay in the file
     CHECK(index.packs() == std::vector{pack_of(2, "202611w")});
     CHECK_FALSE(index.find(id_of(5)));
     CHECK(index.find(id_of(15))->pack == 0);
-    CHECK_FALSE(index.find_pack(begin_of(pack_of(1, "").name)));
-    CHECK(index.find_pack(begin_of(pack_of(2, "").name)) == 0);
     CHECK(ChunkIndex::open(dir / "index", 'm').packs().empty());
 
     index.save_with(dir / "index", {pack_of(3, "202611w")}, additions_of(5, 6, 0));
@@ -90,6 +83,28 @@ TEST_CASE("chunks in packs of a shorter tier are not found, and stay in the file
     CHECK(later.size() == 20);
     CHECK(later.packs()[later.find(id_of(5))->pack] == pack_of(3, "202611w"));
     CHECK(later.packs()[later.find(id_of(6))->pack] == pack_of(1, "202611d"));
+}
+
+TEST_CASE("chunks in packs that are refused are not found, and leave the file", "[pipeline]") {
+    const test::TempDir dir;
+    auto additions = additions_of(0, 10, 0);
+    for (const auto& more : {additions_of(10, 20, 1), additions_of(20, 30, 2)})
+        additions.insert(additions.end(), more.begin(), more.end());
+    ChunkIndex{}.save_with(dir / "index", {pack_of(1, "202611m"), pack_of(2, "202611d"), pack_of(3, "202611d")}, additions);
+    const auto refused = [](const StoredPack& pack) { return pack.name != pack_of(1, "").name; };
+
+    const auto index = ChunkIndex::open(dir / "index", 'd', refused);
+
+    CHECK(index.packs() == std::vector{pack_of(2, "202611d"), pack_of(3, "202611d")});
+    CHECK_FALSE(index.find(id_of(5)));
+    CHECK(index.find(id_of(25))->pack == 1);
+    index.save_with(dir / "index", {pack_of(4, "202611d")}, additions_of(5, 6, 0));
+    const auto later = ChunkIndex::open(dir / "index", 'd');
+    CHECK(later.packs() == std::vector{pack_of(2, "202611d"), pack_of(3, "202611d"), pack_of(4, "202611d")});
+    CHECK(later.size() == 21);
+    CHECK(later.packs()[later.find(id_of(5))->pack] == pack_of(4, "202611d"));
+    CHECK(later.packs()[later.find(id_of(15))->pack] == pack_of(2, "202611d"));
+    CHECK_FALSE(later.find(id_of(6)));
 }
 
 TEST_CASE("a chunk that is saved twice is found in the longer tier", "[pipeline]") {

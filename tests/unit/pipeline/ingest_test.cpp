@@ -405,7 +405,7 @@ TEST_CASE("a backup may be stopped anywhere", "[pipeline]") {
         TaskGroup group{rig.io.get_executor()};
         auto whole = [&]() -> Task<> {
             const auto result = co_await ingest.run(fill);
-            std::filesystem::remove(result.list_file);
+            std::filesystem::remove(result.list_file.path);
             finished = true;
         };
         auto until_stopped = [&]() -> Task<> {

@@ -99,7 +99,7 @@ public:
     }
 
     using Fill = std::function<Task<>(BackupSink&)>;
-    IngestResult back_up(Fill fill, std::unique_ptr<PreviousBackup> previous = nullptr, std::filesystem::path list = {}) {
+    IngestResult back_up(Fill fill, std::unique_ptr<PreviousBackup> previous = nullptr, KeptList list = {}) {
         Ingest ingest{pools.pools, packs, index, sealing, keys, options, std::move(previous), std::move(list)};
         return run(io, ingest.run(std::move(fill)));
     }

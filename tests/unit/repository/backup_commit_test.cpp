@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "repository/object_keys.hpp"
 #include "repository/verify.hpp"
 #include "support/fault_of.hpp"
 #include "support/faulty_stores.hpp"
@@ -145,8 +146,9 @@ Task<CommittedBackup> store_again(Repository& repository, CommittedBackup first)
     co_return co_await commit->commit(std::move(structure), std::move(content));
 }
 
-bool may_reuse(TestRepository& desk, Repository& repository) {
-    return run(desk.io, BackupCommit::begin(repository, test_source, {}, {}))->may_reuse();
+std::optional<PackRule> reusable(TestRepository& desk, Repository& repository, const CommittedBackup& newest) {
+    const auto commit = run(desk.io, BackupCommit::begin(repository, test_source, {}, {}));
+    return run(desk.io, commit->find_reusable(newest.name.key));
 }
 
 }  // namespace
@@ -165,7 +167,7 @@ TEST_CASE("a copy that was away gets no manifest whose packs it lacks") {
 
     const auto second = run(desk.io, store_again(*repository, first));
 
-    CHECK(may_reuse(desk, *repository));
+    CHECK(reusable(desk, *repository, first));
     CHECK(second.left_out == std::vector{RepositoryName{"copy1"}});
     CHECK(desk.keys_below("backup/", 1).empty());
     CHECK(whole(desk, *repository));
@@ -180,9 +182,59 @@ TEST_CASE("a new required copy lets nothing be used again, and a backup that doe
     run(desk.io, Repository::share_config(*all_required));
     auto repository = run(desk.io, Repository::open(all_required, desk.keys.host_keys, desk.pools.pools));
 
-    CHECK_FALSE(may_reuse(desk, *repository));
+    CHECK_FALSE(reusable(desk, *repository, first));
     CHECK(fault_of([&] { run(desk.io, store_again(*repository, first)); }) == Fault::missing);
     desk.clock.advance(1h);
-    CHECK(run(desk.io, store_backup(*repository, chunks)).copies.size() == 2);
-    CHECK(may_reuse(desk, *repository));
+    const auto both = run(desk.io, store_backup(*repository, chunks));
+    CHECK(both.copies.size() == 2);
+    CHECK(reusable(desk, *repository, both));
+}
+
+TEST_CASE("packs are used again only where the backup that remembers them is listed, and only those that lie there whole") {
+    const auto mode = GENERATE(RepositoryMode::managed, RepositoryMode::sealed);
+    TestRepository desk{mode};
+    auto repository = desk.open();
+    const auto first = run(desk.io, store_backup(*repository, chunks));
+    const auto key = desk.keys_below("pack/").at(0);
+    StoredPack pack{.name = *digest_of(key), .size = desk.stores[0]->bytes_of(key).size(), .folder = "202611m"};
+    desk.clock.advance(1h);
+
+    auto rule = reusable(desk, *repository, first);
+    REQUIRE(rule);
+    CHECK((*rule)(pack));
+    pack.size += 1;
+    CHECK((*rule)(pack) == (mode == RepositoryMode::sealed));  // a sealed host may not list packs
+    pack.size -= 1;
+    run(desk.io, desk.stores[0]->remove(key));
+    CHECK((*reusable(desk, *repository, first))(pack) == (mode == RepositoryMode::sealed));
+    run(desk.io, desk.stores[0]->remove(first.name.key));  // the copy was set back to an older state
+    CHECK_FALSE(reusable(desk, *repository, first));
+}
+
+TEST_CASE("a backup that lists packs of a month without backups fails") {
+    TestRepository desk;
+    auto repository = desk.open();
+    const auto first = run(desk.io, store_backup(*repository, chunks));
+    const auto manifest = run(desk.io, repository->manifest(test_source, first.name));
+    run(desk.io, desk.stores[0]->remove(first.name.key));
+    run(desk.io, desk.stores[0]->remove(desk.keys_below("pack/").at(0)));
+
+    auto commit = run(desk.io, BackupCommit::begin(*repository, test_source, {}, {}));
+    CHECK(fault_of([&] { run(desk.io, commit->commit(manifest.structure, *manifest.content)); }) == Fault::missing);
+    CHECK(desk.keys_below("backup/").empty());
+}
+
+TEST_CASE("backups of one second have an order, however many there are and when the clock steps back") {
+    TestRepository desk;
+    auto repository = desk.open();
+    std::vector<BackupId> made;
+
+    for (int i = 0; i < 4; ++i) made.push_back(run(desk.io, store_backup(*repository, chunks)).name.id);
+    desk.clock.advance(-3s);
+    made.push_back(run(desk.io, store_backup(*repository, chunks)).name.id);
+
+    const auto backups = run(desk.io, repository->backups(test_source));
+    REQUIRE(backups.size() == made.size());
+    for (std::size_t i = 0; i < made.size(); ++i) CHECK(backups[made.size() - 1 - i].id == made[i]);
+    for (std::size_t i = 1; i < backups.size(); ++i) CHECK(backups[i].start < backups[i - 1].start);
 }
