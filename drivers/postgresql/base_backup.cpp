@@ -88,6 +88,14 @@ Task<std::optional<Error>> find_obstacle_to_files(Session& session, Cluster clus
     });
 }
 
+void require_cluster(const Cluster& cluster, const std::string& system_identifier) {
+    if (system_identifier.empty() || cluster.system_identifier == system_identifier) return;
+    throw Error{Fault::refused, "the server that the backup would be taken from belongs to another cluster: its identity is " +
+                                    cluster.system_identifier + ", the source's is " + system_identifier}
+        .code("wrong_identity", 5)
+        .hint("Let `backup_from` name a standby of the source.");
+}
+
 Task<Lsn> start_backup(Session& session, std::string label) {
     const auto* sql =
         session.server_major() >= 15 ? "SELECT pg_backup_start($1, true)" : "SELECT pg_start_backup($1, true, false)";
@@ -126,7 +134,11 @@ Task<> watch_backup(Session& session, BackupWal& wal, const bool& done) {
 }
 
 Task<Instant> ask_time(Session& session) {
-    const auto text = co_await session.value("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+    // Where no commit was replayed since a standby started, all that it has are older than its last checkpoint, whose time is
+    // in whole seconds.
+    const auto text = co_await session.value(
+        "SELECT (extract(epoch FROM CASE WHEN pg_is_in_recovery() THEN coalesce(pg_last_xact_replay_timestamp(), "
+        "(SELECT checkpoint_time + interval '1 s' FROM pg_control_checkpoint())) ELSE clock_timestamp() END) * 1000000)::bigint");
     co_return Instant{std::chrono::microseconds{std::stoll(text)}};
 }
 

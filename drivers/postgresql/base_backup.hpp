@@ -17,7 +17,11 @@ struct BackupContext {
     ConnectionSettings connection;
     Pools& pools;
     BackupRequest request;
+    std::string system_identifier{};  ///< of the source; empty: whatever the server says
 };
+
+/// Fault::refused (exit 5) when the server that answers, a standby perhaps, is not of the source's cluster.
+void require_cluster(const Cluster& cluster, const std::string& system_identifier);
 
 /// Reads the data directory. One session lives from start to stop: when it is lost, or the server is restarted or promoted, the
 /// backup has failed. Whatever ends this task, the server forgets the backup and its temporary slot with the sessions.
@@ -42,7 +46,8 @@ Task<BackupStop> stop_backup(Session& session);
 /// Up to where a backup carries its own log: a primary ends the segment with the backup, and nothing of value follows in it, so
 /// that log which begins with the next segment goes on without a hole. A standby cannot, there it is `stop`.
 Lsn end_of_own_log(Lsn stop, const Cluster& cluster, std::uint64_t segment_bytes);
-/// By the server's clock.
+/// Up to when the server has every commit, by the clock that commits are stamped with: a standby's is its primary's, and it may
+/// lag far behind.
 Task<Instant> ask_time(Session& session);
 /// Runs beside the copying, on the session that holds the backup, until `done` and the session is woken. Throws as soon as the
 /// server ends the session, because it shuts down or was told to; and when the server would take the backup's own log stream for

@@ -1,10 +1,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 
 #include "postgresql/backup_wal.hpp"
 #include "postgresql/base_backup.hpp"
 #include "postgresql/config_capture.hpp"
+#include "postgresql/config_text.hpp"
 #include "postgresql/control_file.hpp"
 #include "postgresql/page_check.hpp"
 #include "postgresql/walk.hpp"
@@ -17,6 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr unsigned files_at_once = 16;
+/// The fact that names files to be read again next time, one a line: pages of them were not what they should be.
+constexpr const char* suspect_fact = "suspect_files";
+constexpr const char* suspects_all = "*";
+constexpr std::size_t suspects_named_max = 1000;
 
 struct SuspectFile {
     std::string path;
@@ -69,6 +75,7 @@ public:
     Task<BackupFacts> run() {
         session_ = co_await Session::open(context_.connection, SessionKind::sql, context_.pools);
         cluster_ = co_await ask_cluster(*session_);
+        require_cluster(cluster_, context_.system_identifier);
         if (auto obstacle = co_await find_obstacle_to_files(*session_, cluster_, context_.pools)) throw *obstacle;
         // The slot comes before the start: not a byte of the log between them may be recycled.
         wal_ = co_await BackupWal::open(context_.connection, context_.request.label, sink_, context_.pools);
@@ -105,6 +112,7 @@ private:
             throw Error{Fault::conflict, "the data directory " + cluster_.data_directory + " did not see the backup's checkpoint"}
                 .hint("Another server than the one that is connected to runs on it; use method = \"stream\".");
         may_carry_over_ = may_carry_over();
+        if (may_carry_over_) read_again_ = previous_suspects();
         checks_pages_ = cluster_.checksums && control.block_bytes == page_bytes;
         walk_ =
             co_await on_pool(context_.pools.blocking,
@@ -124,7 +132,8 @@ private:
         auto file = co_await on_pool(context_.pools.blocking, [path = item.path] { return open_or_vanished(path); });
         if (!file) co_return;
         const auto entry = entry_of_open_file(item.entry, *file);
-        if (may_carry_over_ && co_await sink_.carry_over(entry)) co_return;
+        const bool suspect = read_again_.contains(entry.path);
+        if (may_carry_over_ && !suspect && co_await sink_.carry_over(entry)) co_return;
         const auto check = checks_pages_ && item.first_block ? std::make_shared<PageCheck>(*item.first_block) : nullptr;
         const auto profile = item.first_block ? ChunkProfile::page : ChunkProfile::file;
         (void)co_await sink_.take_file(entry, file, profile, check);
@@ -182,7 +191,26 @@ private:
             const auto before = previous->facts().find(key);
             if (before == previous->facts().end() || before->second.empty() || before->second != now.at(key)) return false;
         }
+        const auto suspects = previous->facts().find(suspect_fact);
+        if (suspects != previous->facts().end() && suspects->second == suspects_all) return false;
         return now.at("setting.fsync") == "on";
+    }
+
+    std::set<std::string> previous_suspects() const {
+        const auto& facts = sink_.previous()->facts();
+        const auto found = facts.find(suspect_fact);
+        if (found == facts.end()) return {};
+        std::set<std::string> paths;
+        for (const auto line : lines_of(found->second)) paths.emplace(line);
+        return paths;
+    }
+
+    /// A bad page stays bad when nobody writes to its file: unread, it would pass for whole.
+    std::string suspect_paths() const {
+        if (suspects_.size() > suspects_named_max) return suspects_all;
+        std::string paths;
+        for (const auto& file : suspects_) paths += (paths.empty() ? "" : "\n") + file.path;
+        return paths;
     }
 
     Properties own_facts() const {
@@ -206,6 +234,7 @@ private:
             facts.facts["tablespace." + tablespace.oid + ".location"] = tablespace.location;
         facts.findings = std::move(findings_);
         std::ranges::sort(suspects_, {}, &SuspectFile::path);
+        if (!suspects_.empty()) facts.facts[suspect_fact] = suspect_paths();
         for (const auto& file : suspects_)
             if (const auto bad = bad_blocks(file, start_, stop_.lsn); !bad.empty())
                 facts.findings.push_back(bad_pages_finding(file.path, bad));
@@ -225,6 +254,7 @@ private:
     bool may_carry_over_ = false;
     bool checks_pages_ = false;
     Walk walk_;
+    std::set<std::string> read_again_;
     std::vector<SuspectFile> suspects_;
     std::vector<Finding> findings_;
 };

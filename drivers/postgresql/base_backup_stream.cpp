@@ -140,6 +140,7 @@ public:
     Task<BackupFacts> run() {
         session_ = co_await Session::open(context_.connection, SessionKind::sql, context_.pools);
         cluster_ = co_await ask_cluster(*session_);
+        require_cluster(cluster_, context_.system_identifier);
         wal_ = co_await BackupWal::open(context_.connection, context_.request.label, sink_, context_.pools);
         stream_ = co_await Session::open(context_.connection, SessionKind::replication, context_.pools);
         PQsetNoticeReceiver(stream_->raw(), keep_warning, &warnings_);

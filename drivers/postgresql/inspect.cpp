@@ -48,6 +48,26 @@ Task<std::string> choose_method(Session& session, const Cluster& cluster, Method
     co_return method == Method::files ? "files" : "stream";
 }
 
+/// The server that base backups are taken from, when it is not the primary.
+Task<std::vector<Finding>> check_backup_server(SourceSettings settings, std::string identity, Pools& pools) {
+    std::vector<Finding> findings;
+    try {
+        auto session = co_await Session::open(*settings.backup_from, SessionKind::sql, pools);
+        const auto cluster = co_await ask_cluster(*session);
+        require_cluster(cluster, identity);
+        if (!cluster.in_recovery)
+            findings.push_back({Finding::Level::warning, "the server that `backup_from` names is no standby",
+                                "Name a standby of the source, or take `backup_from` out."});
+        append(findings, co_await check_role(*session, cluster, settings.method));
+        co_await choose_method(*session, cluster, settings.method, pools, findings);
+    } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        findings.push_back(
+            {Finding::Level::error, "base backups cannot be taken from `backup_from`: " + error.sentence(), error.remedy()});
+    }
+    co_return findings;
+}
+
 }  // namespace
 
 Task<SourceState> inspect_source(SourceSettings settings, Pools& pools) {
@@ -62,7 +82,10 @@ Task<SourceState> inspect_source(SourceSettings settings, Pools& pools) {
     const auto room = co_await on_pool(pools.blocking, [data = cluster.data_directory] { return free_where_log_lies(data); });
     append(state.findings, check_settings(cluster, settings.slot, room));
     append(state.findings, co_await check_activity(*session, cluster, settings.slot));
-    state.facts["method"] = co_await choose_method(*session, cluster, settings.method, pools, state.findings);
+    if (settings.backup_from)
+        append(state.findings, co_await check_backup_server(settings, cluster.system_identifier, pools));
+    else
+        state.facts["method"] = co_await choose_method(*session, cluster, settings.method, pools, state.findings);
     if (const auto log = co_await find_server_log(settings.primary, pools)) {
         state.position = position_in(log->lineage, log->flushed);
         state.facts["timeline"] = std::to_string(log->history.timeline);

@@ -21,7 +21,11 @@ std::string PostgresqlDriver::print_position(std::uint64_t at) const { return to
 Task<SourceState> PostgresqlDriver::inspect() { return inspect_source(settings_, services_.pools); }
 
 Task<BackupFacts> PostgresqlDriver::back_up(BackupRequest request, BackupSink& sink) {
-    BackupContext context{settings_.backup_from.value_or(settings_.primary), services_.pools, std::move(request)};
+    BackupContext context{settings_.backup_from.value_or(settings_.primary), services_.pools, std::move(request), {}};
+    if (settings_.backup_from) {
+        const auto session = co_await Session::open(settings_.primary, SessionKind::sql, services_.pools);
+        context.system_identifier = (co_await ask_cluster(*session)).system_identifier;
+    }
     auto method = settings_.method;
     if (method == Method::automatic) {
         const auto session = co_await Session::open(context.connection, SessionKind::sql, services_.pools);

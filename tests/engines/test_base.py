@@ -4,6 +4,7 @@ import hashlib
 import os
 import pwd
 import random
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from support import place
 from support.cluster import PrivateCluster, lsn_number
 from support.debian import DebianCluster
 from support.ledger import Ledger, expect_prefix, restored_rows, up_to_lsn, up_to_time
+from test_timelines import caught_up, standby_of
 
 
 def follow(varve):
@@ -174,6 +176,67 @@ def test_a_bad_page_is_named_and_the_backup_marked_partial(new_cluster, new_varv
     assert answer.exit_code == 3, answer.document
     assert path in str(answer.document) and "3" in str(answer.document)
     assert len(varve.do("backup", "list", "pg/main")["backups"]) == 1
+
+
+def test_a_bad_page_stays_bad_while_nobody_writes_to_its_file(new_cluster, new_varve):
+    """It was carried over unread once, and the next backup passed for whole."""
+    source = new_cluster()
+    source.execute("CREATE TABLE t AS SELECT n, md5(n::text) FROM generate_series(1, 20000) n", "CHECKPOINT")
+    path = source.value("SELECT pg_relation_filepath('t')")
+    source.stop()
+    with open(source.data / path, "r+b") as file:
+        file.seek(3 * 8192 + 4000)
+        file.write(b"\xde\xad\xbe\xef")
+    source.start()
+    varve = new_varve(source, method="files")
+    # Only what is older than a file system's coarsest step of time is carried over.
+    place.wait_until(lambda: time.time() - (source.data / path).stat().st_ctime > 3)
+
+    read = []
+    for _ in range(3):
+        answer = varve.ask("backup", "run", "pg/main")
+        assert answer.exit_code == 3 and path in str(answer.document), answer.document
+        made = varve.do("backup", "list", "pg/main")["backups"][0]
+        assert made["state"] == "partial"
+        read.append(varve.do("backup", "show", made["id"])["bytes_read"])
+    assert read[1] < read[0] / 2, "nothing was carried over: the test shows nothing"
+
+
+@pytest.mark.parametrize("method", ["files", "stream"])
+def test_a_backup_from_a_standby_says_what_it_had_replayed(new_cluster, new_varve, open_restored, closing, room, method):
+    source = new_cluster()
+    ledger = Ledger(source).create()
+    standby = standby_of(source, room, closing)
+    ledger.write(10)
+    varve = new_varve(source, method=method, backup_from=standby.conninfo())
+    caught_up(standby, source)
+    standby.execute("SELECT pg_wal_replay_pause()")
+    place.wait_until(lambda: standby.value("SELECT pg_get_wal_replay_pause_state()") == "paused")
+    replayed = standby.value("SELECT pg_last_xact_replay_timestamp()")
+    ledger.write(10)
+
+    assert "backup_from" not in str(varve.ask("check").document)
+    backup = varve.backup()
+
+    shown = varve.do("backup", "show", backup["id"])
+    assert shown["facts"]["from_standby"] == "on" and shown["facts"]["method"] == method
+    # Later commits are not in it: a target between must not be taken for reached.
+    assert datetime.datetime.fromisoformat(backup["stop_time"].replace("Z", "+00:00")) == replayed
+    varve.restore(room / "copy", "--backup", backup["id"])
+    restored = open_restored(room / "copy", source)
+    assert len(restored_rows(restored)) == 10
+    restored.amcheck()
+
+
+def test_a_backup_from_another_cluster_is_refused(new_cluster, new_varve):
+    source, other = new_cluster(), new_cluster("other")
+    varve = new_varve(source, backup_from=other.conninfo())
+
+    error = varve.refused("backup", "run", "pg/main", code="wrong_identity", exit_code=5)
+    assert other.system_identifier() in error["message"]
+    assert not varve.objects("backup")
+    answer = varve.ask("check")
+    assert answer.exit_code == 1 and "backup_from" in str(answer.document), answer.document
 
 
 def test_every_object_is_named_by_its_sha256(new_cluster, new_varve):
