@@ -1,3 +1,4 @@
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,9 +56,29 @@ std::string fingerprint_of(const NamedKey& named) {
 
 std::string id_text(const RepositoryId& id) { return to_hex(ByteView{id}); }
 
+/// A text that holds keys, wiped when it goes.
+class KeyText {
+public:
+    explicit KeyText(std::string text) : text_{std::move(text)} {}
+    KeyText(const KeyText&) = delete;
+    KeyText& operator=(const KeyText&) = delete;
+    ~KeyText() { ::explicit_bzero(text_.data(), text_.size()); }
+    const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
 KeyRing read_ring(const std::filesystem::path& path) {
-    const auto content = read_file(path);
-    return KeyRing::parse(std::string{text_of(content)}, path.string());
+    auto content = read_file(path);
+    const KeyText text{std::string{text_of(content)}};
+    ::explicit_bzero(content.data(), content.size());
+    return KeyRing::parse(text.text(), path.string());
+}
+
+void create_ring(const std::filesystem::path& path, const KeyRing& ring) {
+    const KeyText text{ring.print()};
+    create_file(path, view_of(text.text()));
 }
 
 /// Both files of an earlier init, when they belong together.
@@ -88,6 +109,16 @@ cli::InitResult init_result(const Copies& copies, const NewRepository& made, con
     return result;
 }
 
+/// A run may have been cut between two copies: then it goes on.
+Task<bool> every_copy_has_config(Copies& copies) {
+    const auto listing = co_await copies.list_held("config/", {}, Copies::Answers::all);
+    co_return std::ranges::all_of(copies.all(), [&](const Copy& copy) {
+        return std::ranges::any_of(listing.objects, [&](const HeldObject& held) {
+            return std::ranges::find(held.copies, copy.name) != held.copies.end();
+        });
+    });
+}
+
 std::filesystem::path proof_file(const App& app) { return app.config().state_dir / "recovery-kit-proved"; }
 
 }  // namespace
@@ -112,7 +143,7 @@ Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     if (const auto begun = keys_of_cut_init(keys_path, kit_path, request.sealed)) {
         // A run that was cut after it saved its keys is finished with the same ones.
         co_await make_places(app, {});
-        if (!(co_await copies->list("config/")).empty()) require_absent(keys_path);  // it was finished already
+        if (co_await every_copy_has_config(*copies)) require_absent(keys_path);  // it was finished already
         co_await Repository::create(*copies, *begun);
         co_return init_result(*copies, *begun, keys_path, kit_path);
     }
@@ -121,8 +152,8 @@ Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     co_await make_places(app, {});
     auto save = [&](const NewRepository& made) -> Task<> {
         make_directories(keys_path.parent_path());
-        create_file(kit_path, view_of(made.recovery_kit.print()));
-        create_file(keys_path, view_of(made.host_keys.print()));
+        create_ring(kit_path, made.recovery_kit);
+        create_ring(keys_path, made.host_keys);
         co_return;
     };
     const auto mode = request.sealed ? RepositoryMode::sealed : RepositoryMode::managed;
@@ -164,7 +195,7 @@ Task<cli::KeyExportResult> export_key(App& app, cli::KeyExportRequest request) {
     }
     cli::KeyExportResult result{.role = role, .key = {}, .file = {}};
     if (request.to) {
-        create_file(*request.to, view_of(exported.print()));
+        create_ring(*request.to, exported);
         result.file = request.to->string();
     } else {
         result.key = exported.print();
@@ -172,28 +203,43 @@ Task<cli::KeyExportResult> export_key(App& app, cli::KeyExportRequest request) {
     co_return result;
 }
 
-/// Opens something real with the kit alone: a kit that was copied wrongly is found now and not on the day it is needed.
-Task<cli::KeyProveResult> prove_kit(App& app, cli::KeyProveRequest request) {
-    const auto path = kit_file(app, request.recovery_kit);
-    const auto content = read_file(path);
-    auto kit = KeyRing::parse(std::string{text_of(content)}, path.string());
-    (void)kit.require(kit.escrow, "escrow", "restoring with the kit alone");
-    const auto repository = co_await Repository::open(app.make_copies(), std::move(kit), app.runtime().pools());
-    cli::KeyProveResult result;
-    result.recovery_kit = path.string();
-    result.repository_id = id_text(repository->keys().repository);
+namespace {
+
+/// The key of a backup that `ring` opened, content and all.
+Task<std::string> open_newest(App& app, KeyRing ring, std::string role) {
+    const auto repository = co_await Repository::open(app.make_copies(), std::move(ring), app.runtime().pools());
     for (const auto& source : co_await repository->sources()) {
         const auto backups = co_await repository->backups(source);
         if (backups.empty()) continue;
-        const auto manifest = co_await repository->manifest(source, backups.front());
+        const auto& newest = backups.front();
+        const auto manifest = co_await repository->manifest(source, newest);
         if (!manifest.content)
-            throw Error{Fault::denied, "the kit does not open " + backups.front().key.text()}.code("wrong_key", 12);
-        result.opened = backups.front().key.text();
-        break;
+            throw Error{Fault::denied, "the kit's " + role + " key does not open " + newest.key.text()}.code("wrong_key", 12);
+        co_return newest.key.text();
     }
-    if (result.opened.empty())
-        throw Error{Fault::missing, "there is no backup yet that the kit could be proven on"}.hint(
-            "Take one with varve backup run, then prove the kit.");
+    throw Error{Fault::missing, "there is no backup yet that the kit could be proven on"}.hint(
+        "Take one with varve backup run, then prove the kit.");
+}
+
+}  // namespace
+
+/// Opens something real with the kit alone: a kit that was copied wrongly is found now and not on the day it is needed. Each key
+/// by itself: one that works would hide that another does not.
+Task<cli::KeyProveResult> prove_kit(App& app, cli::KeyProveRequest request) {
+    const auto path = kit_file(app, request.recovery_kit);
+    const auto kit = read_ring(path);
+    (void)kit.require(kit.escrow, "escrow", "restoring with the kit alone");
+    cli::KeyProveResult result;
+    result.recovery_kit = path.string();
+    result.repository_id = id_text(kit.repository);
+    for (const auto& [role, key] : {std::pair{"restore", &KeyRing::restore}, std::pair{"escrow", &KeyRing::escrow}}) {
+        if (!(kit.*key)) continue;
+        KeyRing alone;
+        alone.repository = kit.repository;
+        alone.host_name = kit.host_name;
+        alone.*key = kit.*key;
+        result.opened = co_await open_newest(app, std::move(alone), role);
+    }
     result.time = app.runtime().clock().now();
     make_directories(app.config().state_dir);
     replace_file(proof_file(app), view_of(to_rfc3339(result.time)));

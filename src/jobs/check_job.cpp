@@ -1,6 +1,7 @@
 #include "jobs/check_job.hpp"
 
 #include "jobs/backup_job.hpp"
+#include "repository/config_check.hpp"
 #include "varve/error.hpp"
 
 namespace varve {
@@ -26,6 +27,12 @@ Task<RepositoryCheck> check_copy(JobContext& context, const Copy& copy) {
             check.findings.push_back({.level = Finding::Level::info,
                                       .what = "it does not refuse a second object under one name",
                                       .remedy = "Nothing is needed: names end in the hash of the bytes."});
+        for (auto& trouble : co_await config_troubles(context.repository, copy))
+            check.findings.push_back({.level = Finding::Level::error,
+                                      .what = std::move(trouble),
+                                      .remedy = "Look whether the right store is in this place; bring a lost config back with: "
+                                                "varve init --copy " +
+                                                copy.name.text()});
     } catch (const Error& error) {
         check.findings.push_back(finding_of(error));
     }

@@ -94,14 +94,17 @@ format::RepositoryConfig first_config(const NewRepository& keys, Instant created
     return config;
 }
 
-format::RepositoryConfig ruling_config(const std::vector<StoredConfig>& objects, const RepositoryId& repository) {
+format::RepositoryConfig ruling_config(const std::vector<StoredConfig>& objects, const RepositoryId& repository,
+                                       std::vector<ObjectKey>* chain) {
     std::optional<format::RepositoryConfig> ruling;
     for (const auto& stored : objects) {
         const auto key = find_config_key(stored.key);
         const auto next = ruling ? ruling->generation() + 1 : 1;
         if (!key || key->generation != next) continue;
         auto link = find_link(stored, next, repository, ruling ? admins_of(*ruling) : std::vector<PublicKey>{});
-        if (link) ruling = std::move(link);
+        if (!link) continue;
+        ruling = std::move(link);
+        if (chain != nullptr) chain->push_back(stored.key);
     }
     if (!ruling) {
         throw Error{Fault::corrupt, "the repository has no config that its admin signed"}.hint(

@@ -19,8 +19,9 @@ struct StoredConfig {
     Bytes object;
 };
 /// The highest generation that a good chain leads to. Fault::corrupt (13) when there is none; what does not belong to the chain
-/// is reported. `objects` in order of keys.
-format::RepositoryConfig ruling_config(const std::vector<StoredConfig>& objects, const RepositoryId& repository);
+/// is reported. `objects` in order of keys. `chain` gets the keys of its links.
+format::RepositoryConfig ruling_config(const std::vector<StoredConfig>& objects, const RepositoryId& repository,
+                                       std::vector<ObjectKey>* chain = nullptr);
 
 /// Fault::unsupported (14) when this build must not read a repository with this config.
 void require_readable(const format::RepositoryConfig& config);

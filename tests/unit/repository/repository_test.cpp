@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "repository/config_chain.hpp"
+#include "repository/config_check.hpp"
 #include "repository/object_keys.hpp"
 #include "support/fault_of.hpp"
 #include "support/faulty_stores.hpp"
@@ -92,6 +93,63 @@ TEST_CASE("a further copy gets the config of the repository, and a copy of anoth
     CHECK(fresh->keys() == desk.stores[0]->keys());
     CHECK(fault_of([&] { run(desk.io, Repository::share_config(with_other)); }) == Fault::conflict);
     CHECK(fault_of([&] { run(desk.io, Repository::share_config(empty)); }) == Fault::missing);
+}
+
+TEST_CASE("a place with an archive whose config was lost gets no new keys, and its config back from another copy") {
+    TestRepository desk{RepositoryMode::managed, 2};
+    const auto kind = GENERATE(values<std::string>({"backup/", "pack/", "log/"}));
+    auto repository = desk.open();
+    run(desk.io, store_backup(*repository, {Bytes(100, 'a')}));
+    run(desk.io, store_log(*repository, LineageName{"1"}, 0, 10));
+    for (const auto& key : desk.keys_below("", 1)) {
+        if (!key.text().starts_with(kind)) run(desk.io, desk.stores[1]->remove(key));
+    }
+    auto alone = std::make_shared<Copies>(std::vector<Copy>{{RepositoryName{"b"}, desk.stores[1], true}});
+    bool saved = false;
+    auto save = [&](const NewRepository&) -> Task<> {
+        saved = true;
+        co_return;
+    };
+
+    CHECK(fault_of([&] { run(desk.io, Repository::create(*alone, RepositoryMode::managed, "db1", save)); }) == Fault::conflict);
+    CHECK(fault_of([&] { run(desk.io, Repository::create(*alone, desk.keys)); }) == Fault::conflict);
+    CHECK_FALSE(saved);
+    CHECK(desk.keys_below("config/", 1).empty());
+    run(desk.io, Repository::share_config(*desk.copies()));
+    CHECK(desk.keys_below("config/", 1) == desk.keys_below("config/", 0));
+}
+
+TEST_CASE("a config object that is none does not keep a repository from being opened, wherever it sorts") {
+    TestRepository desk;
+    const auto own = desk.keys_below("config/").at(0);
+    const bool first = GENERATE(true, false);
+    for (int i = 0;; ++i) {
+        const auto junk = to_bytes(view_of("no config, number " + std::to_string(i)));
+        const auto key = config_key(1, sha256(junk));
+        if ((key < own) != first) continue;
+        run(desk.io, desk.stores[0]->put(key, junk, {}));
+        break;
+    }
+
+    CHECK(desk.open()->config().generation() == 1);
+}
+
+TEST_CASE("a copy without the config of its repository, or with that of another, is told apart from a good one") {
+    TestRepository desk{RepositoryMode::managed, 2}, other;
+    auto repository = desk.open();
+    const auto troubles = [&] { return run(desk.io, config_troubles(*repository, repository->copies().all()[1])); };
+    CHECK(troubles().empty());
+
+    const auto own = desk.keys_below("config/", 1).at(0);
+    const auto object = desk.stores[1]->bytes_of(own);
+    run(desk.io, desk.stores[1]->remove(own));
+    CHECK(troubles() == std::vector<std::string>{"it lacks generation 1 of the repository's config"});
+    const auto foreign = other.keys_below("config/").at(0);
+    run(desk.io, desk.stores[1]->put(foreign, other.stores[0]->bytes_of(foreign), {}));
+    REQUIRE(troubles().size() == 2);
+    CHECK(troubles()[0] == foreign.text() + ": it belongs to another repository");
+    run(desk.io, desk.stores[1]->put(own, object, {}));
+    CHECK(troubles().size() == 1);
 }
 
 TEST_CASE("an empty store is no repository, and another repository's keys open nothing") {
