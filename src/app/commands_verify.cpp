@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/commands.hpp"
 #include "repository/verify.hpp"
 #include "varve/error.hpp"
@@ -12,11 +14,12 @@ void add(cli::VerifyResult& result, const VerifyResult& verified) {
     result.bytes_read += verified.bytes;
     if (verified.objects_left > 0) result.whole = false;
     for (const auto& damage : verified.damaged)
-        result.damaged.push_back({.key = damage.key.text(), .what = damage.copy.text() + ": " + damage.what, .backups = {}});
+        result.damaged.push_back(
+            {.key = damage.key.text(), .what = damage.copy.text() + ": " + damage.what, .backups = damage.backups});
     for (const auto& copy : verified.unanswered) {
         result.whole = false;
-        result.damaged.push_back(
-            {.key = {}, .what = copy.text() + " did not answer to the end: nothing is known of the rest", .backups = {}});
+        const bool said = std::ranges::find(result.unanswered, copy) != result.unanswered.end();
+        if (!said) result.unanswered.push_back(copy);
     }
 }
 
@@ -32,6 +35,11 @@ Task<> put_evidence(App& app, SourceName source, const VerifyResult& verified, c
     }
 }
 
+/// A folder whose source is unknown has a place of its own: no source has such a name.
+std::filesystem::path memory_of(const App& app, const VerifySubject& subject) {
+    return subject.source ? app.state_of(*subject.source) : app.config().state_dir / "sources" / subject.folder;
+}
+
 }  // namespace
 
 Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request) {
@@ -39,13 +47,16 @@ Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request) {
     cli::VerifyResult result;
     result.level = request.level;
     auto left = request.budget.value_or(UINT64_MAX);
-    for (const auto& source : co_await app.jobs().repository.sources()) {
-        const VerifyOrder order{.level = request.level, .bytes_max = left, .memory = app.state_of(source)};
-        const auto verified = co_await verify_source(app.jobs().repository, source, order);
-        result.backups += (co_await app.jobs().repository.backups(source)).size();
+    auto& repository = app.jobs().repository;
+    std::vector<SourceName> configured;
+    for (const auto& source : app.config().sources) configured.push_back(source.name);
+    for (const auto& subject : co_await verify_subjects(repository, std::move(configured))) {
+        const VerifyOrder order{.level = request.level, .bytes_max = left, .memory = memory_of(app, subject)};
+        const auto verified = co_await verify_subject(repository, subject, order);
+        result.backups += verified.backups;
         if (left != UINT64_MAX) left -= std::min(left, verified.bytes);
         add(result, verified);
-        co_await put_evidence(app, source, verified, order);
+        if (subject.source) co_await put_evidence(app, *subject.source, verified, order);
     }
     result.duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
     co_return result;

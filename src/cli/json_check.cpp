@@ -41,6 +41,7 @@ void fields(auto& visit, Is<VerifyResult> auto& it) {
     visit("whole", it.whole);
     visit("duration_seconds", it.duration);
     visit("damaged", it.damaged);
+    visit("unanswered", it.unanswered);
 }
 
 nlohmann::json to_json(const CheckResult& result) { return encoded(result); }

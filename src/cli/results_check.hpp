@@ -44,9 +44,10 @@ struct DamageRow {
 struct VerifyResult {
     int level = 0;
     std::uint64_t backups = 0, objects = 0, bytes_read = 0;
-    bool whole = true;  ///< false: the budget ended it
+    bool whole = true;  ///< false: the budget ended it, or a copy did not answer
     Duration duration{};
     std::vector<DamageRow> damaged;
+    std::vector<RepositoryName> unanswered;  ///< copies that did not answer to the end: nothing is known of the rest
 };
 nlohmann::json to_json(const CheckResult& result);
 nlohmann::json to_json(const VerifyResult& result);
@@ -55,7 +56,7 @@ std::string to_text(const CheckResult& result);
 std::string to_text(const VerifyResult& result);
 /// When something is not ok: exit 1, the first finding.
 std::optional<Error> shortfall_of(const CheckResult& result);
-/// When something is damaged: exit 21.
+/// When something is damaged: exit 21; when a copy did not answer: exit 75.
 std::optional<Error> shortfall_of(const VerifyResult& result);
 
 }  // namespace varve::cli

@@ -60,7 +60,12 @@ std::optional<Error> shortfall_of(const CheckResult& result) {
 }
 
 std::optional<Error> shortfall_of(const VerifyResult& result) {
-    if (result.damaged.empty()) return {};
+    if (result.damaged.empty() && result.unanswered.empty()) return {};
+    if (result.damaged.empty()) {
+        return Error{Fault::unreachable, "repository " + joined(texts_of(result.unanswered)) +
+                                             " did not answer to the end: not everything was verified"}
+            .hint("Ask for what is wrong with: varve check; then verify again.");
+    }
     const auto& first = result.damaged.front();
     return Error{Fault::corrupt, count_text(result.damaged.size(), "object") + " damaged, the first is " + first.key}
         .hint("Another copy of the repository may hold it whole; make a new backup of the sources that need it.")

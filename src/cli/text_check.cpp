@@ -37,8 +37,10 @@ std::string to_text(const VerifyResult& result) {
     auto text = "Level " + std::to_string(result.level) + " (" + levels[result.level % 3] +
                 "): " + count_text(result.objects, "object") + " of " + count_text(result.backups, "backup") + ", " +
                 size_text(result.bytes_read) + " read in " + duration_text(result.duration) + ".\n";
-    if (!result.whole) text += "The budget ended it before everything was looked at.\n";
-    if (result.damaged.empty()) return text + "Nothing is damaged.\n";
+    if (!result.whole && result.unanswered.empty()) text += "The budget ended it before everything was looked at.\n";
+    for (const auto& copy : result.unanswered)
+        text += "Repository " + copy.text() + " did NOT ANSWER to the end: nothing is known of the rest.\n";
+    if (result.damaged.empty()) return text + (result.unanswered.empty() ? "Nothing is damaged.\n" : "No damage was found.\n");
     text += count_text(result.damaged.size(), "object") + (result.damaged.size() == 1 ? " is" : " are") + " DAMAGED:\n";
     for (const auto& row : result.damaged) {
         text += "  " + printable(row.key) + ": " + printable(row.what) + "\n";

@@ -89,6 +89,7 @@ ClearHeader parse_header(ByteView object) {
     if (version != format_version || object[10] != suite_1) {
         throw Error{Fault::unsupported, "the object has format " + std::to_string(version) + ", suite " +
                                             std::to_string(object[10]) + "; this build reads format 1, suite 1"}
+            .code("format_too_new", 14)
             .hint("Use a newer Varve.");
     }
     ClearHeader header;

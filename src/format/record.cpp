@@ -85,7 +85,9 @@ void decode_record(ByteView record, Bytes& into) {
         return;
     }
     if (codec != codec_zstd)
-        throw Error{Fault::unsupported, "a record has codec " + std::to_string(codec)}.hint("Use a newer Varve.");
+        throw Error{Fault::unsupported, "a record has codec " + std::to_string(codec)}
+            .code("format_too_new", 14)
+            .hint("Use a newer Varve.");
     into.resize(length);
     const auto decoded = ZSTD_decompressDCtx(decompressor(), into.data(), into.size(), body.data(), body.size());
     if (ZSTD_isError(decoded) || decoded != length) throw Error{Fault::corrupt, "a record cannot be decompressed"};

@@ -40,12 +40,28 @@ std::vector<std::string> check_pack(OpenedPack& pack, std::span<const WantedChun
         if (!is_damage(error)) throw;
         damaged.push_back(error.sentence());
     }
-    std::size_t absent = 0;
-    std::string harmed;
+    std::size_t absent = 0, other_length = 0;
+    std::string harmed, misread;
+    Bytes plain;
+    std::optional<std::uint32_t> at_hand;  // offset of the chunk in `plain`: the same one may be wanted many times
     for (const auto& chunk : wanted) {
-        if (pack.lists(chunk.entry)) continue;
-        if (absent++ == 0) harmed = list->message(chunk.file).path();
+        if (!pack.lists(chunk.entry)) {
+            if (absent++ == 0) harmed = list->message(chunk.file).path();
+            continue;
+        }
+        try {
+            if (at_hand != chunk.entry.offset) pack.read(chunk.entry, plain);
+            at_hand = chunk.entry.offset;
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            at_hand.reset();
+            continue;  // said when all chunks of the pack were read
+        }
+        if (plain.size() != chunk.length && other_length++ == 0) misread = list->message(chunk.file).path();
     }
+    if (other_length > 0)
+        damaged.push_back(pack.name() + ": " + std::to_string(other_length) +
+                          " chunks have another length than the list says, first of " + misread);
     if (absent > 0)
         damaged.push_back(pack.name() + ": " + std::to_string(absent) + " chunks that the list names are not in it, first of " +
                           harmed);

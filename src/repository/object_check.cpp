@@ -9,11 +9,17 @@
 
 namespace varve {
 
-Task<ObjectLens> make_lens(Repository& repository, SourceName source) {
+bool is_about_object(const Error& error) {
+    if (!error.context().contains("object")) return false;
+    return error.fault() == Fault::corrupt || error.fault() == Fault::missing || error.fault() == Fault::denied ||
+           error.fault() == Fault::unsupported;
+}
+
+Task<ObjectLens> make_lens(Repository& repository, std::optional<SourceName> source) {
     const auto& ring = repository.keys();
     if (!ring.escrow) ring.require(ring.restore, "restore", "looking into content");
     ObjectLens lens{.repository = ring.repository,
-                    .keys = repository.opening(source),
+                    .keys = repository.opening(source.value_or(SourceName{})),
                     .hosts = repository.signers(),
                     .statements = repository.signers(),
                     .id_key = {}};
@@ -22,18 +28,19 @@ Task<ObjectLens> make_lens(Repository& repository, SourceName source) {
         if (text.size() == admin.key.size()) std::ranges::copy(view_of(text), admin.key.begin());
         lens.statements.push_back(std::move(admin));
     }
+    if (!source) co_return lens;
     if (ring.archive) {
-        lens.id_key = repository.source_keys(source).id;
+        lens.id_key = repository.source_keys(*source).id;
         co_return lens;
     }
-    for (const auto& name : co_await repository.backups(source)) {
+    for (const auto& name : co_await repository.backups(*source)) {
         try {
-            const auto manifest = co_await repository.manifest(source, name);
+            const auto manifest = co_await repository.manifest(*source, name);
             if (!manifest.content) continue;
             lens.id_key.emplace(view_of(manifest.content->id_key()));
             break;
         } catch (const Error& error) {
-            if (error.fault() != Fault::corrupt) throw;  // found again, and counted, when it is looked at by itself
+            if (!is_about_object(error)) throw;  // found again, and counted, when it is looked at by itself
         }
     }
     co_return lens;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "repository/repository.hpp"
+#include "varve/error.hpp"
 
 namespace varve {
 
@@ -17,8 +18,11 @@ struct ObjectLens {
     std::optional<Secret> id_key;           ///< nothing: chunk ids are not recomputed
 };
 
-/// The lens for one source. Fault::denied when no key that opens content is held.
-Task<ObjectLens> make_lens(Repository& repository, SourceName source);
+/// The lens for one source; nothing: whose objects they are is not known. Fault::denied when no key that opens content is held.
+Task<ObjectLens> make_lens(Repository& repository, std::optional<SourceName> source);
+
+/// Whether a failure to read an object says something of that object, and not of the way to it: others may be fine.
+bool is_about_object(const Error& error);
 
 /// Fault::corrupt, with what is wrong, unless the bytes are a good object under this key: name, records, ids, signature.
 void look_into(const ObjectKey& key, ByteView bytes, const ObjectLens& lens);

@@ -39,7 +39,6 @@ private:
     /// Which folder belongs to which source, as far as objects that can be opened tell.
     Task<> learn_folders();
     Task<std::optional<SourceName>> find_source_of(std::string folder);
-    Task<std::vector<std::string>> folders_below(std::string top);
     void report_once(const ObjectKey& key);
     std::vector<LogName> parse_logs(std::vector<HeldObject> objects);
 

@@ -1,4 +1,6 @@
 // Whose folder is it: names in keys are keyed hashes, the clear names stand in the structure of each object.
+#include "repository/source_folders.hpp"
+
 #include <algorithm>
 
 #include "format.pb.h"
@@ -38,12 +40,11 @@ std::optional<std::string> find_folder_in(const ObjectKey& key, std::size_t top_
 
 }  // namespace
 
-/// The folders below `top` ("backup/"), with one short listing for each: a source may have very many objects.
-Task<std::vector<std::string>> OpenRepository::folders_below(std::string top) {
+Task<std::set<std::string>> folders_below(Copies& copies, std::string top, std::function<void(const ObjectKey&)> stray) {
     std::set<std::string> folders;
     std::optional<Error> failure;
     std::size_t answered = 0;
-    for (const auto& copy : copies_->all()) {
+    for (const auto& copy : copies.all()) {
         try {
             for (std::string after;;) {
                 First first{1};
@@ -51,7 +52,7 @@ Task<std::vector<std::string>> OpenRepository::folders_below(std::string top) {
                 if (first.keys.empty()) break;
                 const auto folder = find_folder_in(first.keys.front(), top.size());
                 if (folder) folders.insert(*folder);
-                if (!folder) report_once(first.keys.front());
+                if (!folder) stray(first.keys.front());
                 // '0' follows '/': everything in this folder sorts before it.
                 after = folder ? top + *folder + "0" : first.keys.front().text();
             }
@@ -63,7 +64,7 @@ Task<std::vector<std::string>> OpenRepository::folders_below(std::string top) {
         }
     }
     if (answered == 0) throw *failure;
-    co_return std::vector<std::string>(folders.begin(), folders.end());
+    co_return folders;
 }
 
 Task<std::optional<SourceName>> OpenRepository::find_source_of(std::string folder) {
@@ -78,7 +79,7 @@ Task<std::optional<SourceName>> OpenRepository::find_source_of(std::string folde
                 co_await copy.store->list(std::string{place.top} + folder + "/", {}, first);
             } catch (const Error& error) {
                 if (error.fault() == Fault::cancelled) throw;
-                continue;  // reported by folders_below
+                continue;  // reported by folders_below()
             }
             for (const auto& key : first.keys) {
                 try {
@@ -102,7 +103,8 @@ Task<std::optional<SourceName>> OpenRepository::find_source_of(std::string folde
 
 Task<> OpenRepository::learn_folders() {
     for (const auto* top : {"backup/", "log/"}) {
-        const auto folders = co_await folders_below(top);
+        const auto report = [this](const ObjectKey& key) { report_once(key); };
+        const auto folders = co_await folders_below(*copies_, top, report);
         for (const auto& folder : folders) {
             if (source_of_folder_.contains(folder)) continue;
             const auto source = co_await find_source_of(folder);

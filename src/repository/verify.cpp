@@ -1,12 +1,13 @@
 #include "repository/verify.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <tuple>
 
-#include "repository/object_check.hpp"
+#include "pipeline/recall.hpp"
 #include "repository/object_keys.hpp"
-#include "repository/verify_memory.hpp"
+#include "repository/pack_origin.hpp"
+#include "repository/source_folders.hpp"
+#include "repository/verify_names.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -14,216 +15,132 @@ namespace varve {
 
 namespace {
 
-constexpr unsigned reads_at_once_max = 4;  // of one copy; an object is at most 64 MiB
-
-class Inventory final : public ObjectVisitor {
-public:
-    bool visit(const ObjectInfo& object) override {
-        objects.push_back(object);
-        return true;
+/// Runs a step of one copy. A copy that cannot answer is said, and the others go on.
+Task<> answered(Task<> step, CopyCheck& check) {
+    try {
+        co_await std::move(step);
+    } catch (const Error& error) {
+        if (error.fault() == Fault::cancelled) throw;
+        check.did_not_answer(error);
     }
-    std::vector<ObjectInfo> objects;
-};
+}
 
-/// One verification of one copy.
-class CopyCheck {
-public:
-    CopyCheck(Repository& repository, const Copy& copy, const VerifyOrder& order, std::optional<ObjectLens> lens,
-              VerifyResult& result)
-        : repository_{repository}, copy_{copy}, order_{order}, lens_{std::move(lens)}, result_{result} {}
+/// Level 2, one backup: every chunk that its list names, looked up where it lies. Gives sentences.
+Task<std::vector<std::string>> check_list(Repository& repository, SourceName source, Repository::Manifest manifest,
+                                          std::filesystem::path scratch) {
+    RepositoryPackOrigin origin{repository, source};
+    RecallPlan plan;
+    plan.repository = repository.keys().repository;
+    plan.keys = repository.opening(source);
+    plan.packs = packs_of(manifest.structure);
+    plan.content = std::move(*manifest.content);
+    plan.scratch = std::move(scratch);
+    Recall recall{repository.pools(), origin, std::move(plan)};
+    co_return co_await recall.check_all();
+}
 
-    Task<> take_inventory(std::string folder) {
-        Inventory inventory;
-        for (const auto* top : {"backup/", "pack/", "log/", "note/", "evidence/"}) {
-            co_await copy_.store->list(top + folder + "/", {}, inventory);
-        }
-        co_await copy_.store->list("config/", {}, inventory);
-        for (auto& object : inventory.objects) {
-            if (digest_of(object.key)) objects_.push_back(std::move(object));
-        }
-        for (const auto& object : objects_) sizes_.emplace(object.key.text(), object.size_bytes);
-    }
+std::uint64_t bytes_of(const format::ManifestStructure& structure) {
+    std::uint64_t bytes = 0;
+    for (const auto& use : structure.packs()) bytes += use.size();
+    return bytes;
+}
 
-    /// Level 0, for one manifest that this copy has.
-    void check_packs_of(const std::string& folder, const BackupId& backup, const format::ManifestStructure& structure) {
-        for (const auto& use : structure.packs()) {
-            const ObjectKey key{"pack/" + folder + "/" + use.folder() + "/" + to_hex(view_of(use.name()))};
-            const auto found = sizes_.find(key.text());
-            const auto needed = " and backup " + backup.text() + " needs it";
-            if (found == sizes_.end()) {
-                damaged(key, "missing," + needed);
-            } else if (found->second != use.size()) {
-                damaged(key, "it has " + std::to_string(found->second) + " bytes instead of " + std::to_string(use.size()) + "," +
-                                 needed);
-            }
-        }
-    }
+/// One object or several that are damaged say by themselves what a list finds of them.
+bool is_known(const VerifyResult& result, const std::string& sentence) {
+    return std::ranges::any_of(result.damaged, [&](const DamagedObject& damage) {
+        const auto name = digest_of(damage.key);
+        return name && sentence.find(to_hex(*name)) != std::string::npos;
+    });
+}
 
-    bool has(const ObjectKey& key) const { return sizes_.contains(key.text()); }
-    void damaged(const ObjectKey& key, std::string what) {
-        if (!reported_.insert(key.text()).second) return;
-        log(LogLevel::error, copy_.name.text(), key.text() + " is damaged: " + what);
-        result_.damaged.push_back({.copy = copy_.name, .key = key, .what = std::move(what)});
-    }
-
-    /// Level 1 and 2: reads within the budget.
-    Task<> read_objects(std::function<void(std::uint64_t)> read_bytes) {
-        const auto path = order_.memory / ("verified-" + copy_.name.text() + "-" + std::to_string(order_.level));
-        if (!order_.memory.empty()) {
-            memory_ = co_await on_pool(repository_.pools().blocking, [path] { return VerifyMemory::read(path); });
-        }
-        const auto now = co_await repository_.now();
-        auto chosen = choose();
-        std::exception_ptr failure;
+/// Level 2 of all backups, newest first, within the budget.
+Task<> check_lists(Repository& repository, SourceName source, const CopyChecks& checks, VerifyOrder order, VerifyResult& result) {
+    std::uint64_t bytes = 0;
+    for (const auto& name : listed_backups(checks)) {
+        std::optional<Error> failure;
+        std::vector<std::string> sentences;
         try {
-            auto check = [&](const ObjectInfo& object) { return check_one(object, now, read_bytes); };
-            co_await for_each_limited(reads_at_once_max, chosen, check);
-        } catch (const Error&) {
-            failure = std::current_exception();  // what was checked until then is kept
-        }
-        if (!order_.memory.empty()) {
-            co_await on_pool(repository_.pools().blocking, [this, path] { memory_.save(path); });
-        }
-        if (failure) std::rethrow_exception(failure);
-    }
-
-    std::uint64_t bytes_to_read() const {
-        std::uint64_t bytes = 0;
-        for (const auto& object : objects_) bytes += object.size_bytes;
-        return std::min(bytes, order_.bytes_max);
-    }
-
-private:
-    /// Never-checked ones first, newest first; then those whose last check is oldest; as many as the budget allows.
-    std::vector<ObjectInfo> choose() {
-        struct Candidate {
-            std::optional<Instant> checked;
-            const ObjectInfo* object;
-        };
-        std::vector<Candidate> candidates;
-        std::vector<Digest> names;
-        for (const auto& object : objects_) {
-            names.push_back(*digest_of(object.key));
-            candidates.push_back({.checked = memory_.find(names.back()), .object = &object});
-        }
-        memory_.keep_only(names);
-        std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
-            if (a.checked != b.checked) return a.checked < b.checked;  // nothing sorts before everything
-            if (!a.checked && a.object->stored_at != b.object->stored_at) return a.object->stored_at > b.object->stored_at;
-            return a.object->key < b.object->key;
-        });
-        std::vector<ObjectInfo> chosen;
-        std::uint64_t bytes = 0;
-        for (const auto& candidate : candidates) {
-            const auto size = candidate.object->size_bytes;
-            if (candidate.checked == VerifyMemory::found_damaged) {
-                chosen.push_back(*candidate.object);  // beyond the budget: it stays red until it is healed, and delays nothing
-                continue;
-            }
-            if (size > order_.bytes_max - bytes) {
-                ++result_.objects_left;
-                result_.bytes_left += size;
+            auto manifest = co_await repository.manifest(source, name);
+            const auto size = bytes_of(manifest.structure);
+            const bool first = bytes == 0 && order.bytes_max > 0;
+            if (!first && size > order.bytes_max - std::min(bytes, order.bytes_max)) {
+                ++result.objects_left;
                 continue;
             }
             bytes += size;
-            chosen.push_back(*candidate.object);
-        }
-        return chosen;
-    }
-
-    Task<> check_one(const ObjectInfo& object, Instant now, const std::function<void(std::uint64_t)>& read_bytes) {
-        std::optional<std::string> trouble;
-        const auto name = *digest_of(object.key);
-        std::uint64_t bytes_read = 0;
-        try {
-            const auto bytes = co_await copy_.store->get(object.key);
-            bytes_read = bytes.size();
-            auto look = [&]() -> std::optional<std::string> {
-                if (sha256(bytes) != name) return "its SHA-256 is not the one in its name";
-                try {
-                    if (lens_) look_into(object.key, bytes, *lens_);
-                } catch (const Error& error) {
-                    if (error.fault() == Fault::defect) throw;
-                    return error.sentence();
-                }
-                return std::nullopt;
-            };
-            trouble = co_await on_pool(repository_.pools().cpu, look);
+            sentences = co_await check_list(repository, source, std::move(manifest), order.memory);
         } catch (const Error& error) {
-            if (error.fault() != Fault::missing && error.fault() != Fault::corrupt) throw;
-            trouble = error.sentence();
+            failure = error;
         }
-        ++result_.objects;
-        result_.bytes += bytes_read;
-        if (trouble) damaged(object.key, *trouble);
-        memory_.remember(name, trouble ? VerifyMemory::found_damaged : now);
-        read_bytes(bytes_read);
+        if (failure && (failure->fault() == Fault::cancelled || failure->fault() == Fault::defect)) throw *failure;
+        for (const auto& check : checks) {
+            if (check->find(name.key) == nullptr) continue;
+            // What is wrong with the manifest itself was said when it was looked at.
+            if (failure && !is_about_object(*failure)) check->did_not_answer(*failure);
+            for (const auto& sentence : sentences) {
+                if (!is_known(result, sentence)) check->damaged(name.key, "what its file list names is not there: " + sentence);
+            }
+            break;  // the copies share a list, and packs are taken from whichever has them whole
+        }
     }
-
-    Repository& repository_;
-    const Copy& copy_;
-    const VerifyOrder& order_;
-    std::optional<ObjectLens> lens_;
-    VerifyResult& result_;
-    std::vector<ObjectInfo> objects_;
-    std::map<std::string, std::uint64_t> sizes_;
-    std::set<std::string> reported_;
-    VerifyMemory memory_;
-};
-
-/// Runs a step of one copy. A copy that cannot answer is said, and the others go on.
-Task<bool> answered(Task<> step, const Copy& copy, VerifyResult& result) {
-    try {
-        co_await std::move(step);
-        co_return true;
-    } catch (const Error& error) {
-        if (error.fault() == Fault::cancelled) throw;
-        log_failure(LogLevel::error, copy.name.text(), error);
-    }
-    result.unanswered.push_back(copy.name);
-    co_return false;
 }
 
-using CopyChecks = std::vector<std::unique_ptr<CopyCheck>>;
-
-/// Each manifest is opened once, from whichever copy has it whole.
-Task<> check_names(Repository& repository, SourceName source, std::string folder, const CopyChecks& checks) {
-    for (const auto& name : co_await repository.backups(source)) {
-        std::optional<std::string> trouble;
+/// Which backups need what is damaged. Asked only when something is.
+Task<> name_backups(Repository& repository, VerifySubject subject, const CopyChecks& checks, VerifyResult& result) {
+    std::map<std::string, std::vector<DamagedObject*>> damaged;
+    for (auto& one : result.damaged) damaged[one.key.text()].push_back(&one);
+    auto add = [&](const std::string& key, const BackupId& id) {
+        const auto found = damaged.find(key);
+        if (found == damaged.end()) return;
+        for (auto* one : found->second) one->backups.push_back(id);
+    };
+    for (const auto& name : listed_backups(checks)) {
+        add(name.key.text(), name.id);
+        if (!subject.source) continue;
         try {
-            const auto manifest = co_await repository.manifest(source, name);
-            for (const auto& check : checks) {
-                if (check->has(name.key)) check->check_packs_of(folder, name.id, manifest.structure);
-            }
+            const auto manifest = co_await repository.manifest(*subject.source, name);
+            for (const auto& use : manifest.structure.packs())
+                add("pack/" + subject.folder + "/" + use.folder() + "/" + to_hex(view_of(use.name())), name.id);
         } catch (const Error& error) {
-            if (error.fault() != Fault::corrupt) throw;
-            trouble = error.sentence();
-        }
-        for (const auto& check : checks) {
-            if (trouble && check->has(name.key)) check->damaged(name.key, *trouble);
+            if (error.fault() == Fault::cancelled) throw;  // else it was said before
         }
     }
 }
 
 }  // namespace
 
-Task<VerifyResult> verify_source(Repository& repository, SourceName source, VerifyOrder order, ReportVerify report) {
+Task<std::vector<VerifySubject>> verify_subjects(Repository& repository, std::vector<SourceName> configured) {
+    std::map<std::string, std::optional<SourceName>> found;
+    for (const auto* top : {"backup/", "pack/", "log/", "note/", "evidence/"}) {
+        const auto ignore = [](const ObjectKey&) {};
+        for (const auto& folder : co_await folders_below(repository.copies(), top, ignore)) found.try_emplace(folder);
+    }
+    auto names = co_await repository.sources();
+    names.insert(names.end(), configured.begin(), configured.end());
+    for (const auto& name : names) {
+        const auto folder = co_await repository.find_folder(name);
+        if (!folder) continue;
+        if (const auto place = found.find(*folder); place != found.end()) place->second = name;
+    }
+    std::vector<VerifySubject> subjects;
+    for (const auto& [folder, source] : found) subjects.push_back({.folder = folder, .source = source});
+    co_return subjects;
+}
+
+Task<VerifyResult> verify_subject(Repository& repository, VerifySubject subject, VerifyOrder order, ReportVerify report) {
     VerifyResult result;
     std::optional<ObjectLens> lens;
-    if (order.level >= 2) lens = co_await make_lens(repository, source);
-    const auto folder = co_await repository.find_folder(source);
-    if (!folder) co_return result;
+    if (order.level >= 2) lens = co_await make_lens(repository, subject.source);
+    const auto began = co_await repository.now();
 
     CopyChecks checks;
-    std::vector<const Copy*> copies;
     for (const auto& copy : repository.copies().all()) {
         auto check = std::make_unique<CopyCheck>(repository, copy, order, lens, result);
-        const bool listed = co_await answered(check->take_inventory(*folder), copy, result);
-        if (!listed) continue;
-        checks.push_back(std::move(check));
-        copies.push_back(&copy);
+        co_await answered(check->take_inventory(subject.folder), *check);
+        if (check->answers()) checks.push_back(std::move(check));
     }
-    co_await check_names(repository, source, *folder, checks);
+    co_await check_names(repository, subject, checks, began, result);
+    for (const auto& check : checks) co_await check->remember_lost();
 
     VerifyProgress progress;
     for (const auto& check : checks) progress.bytes_total += check->bytes_to_read();
@@ -231,13 +148,24 @@ Task<VerifyResult> verify_source(Repository& repository, SourceName source, Veri
         progress.bytes += bytes;
         if (report) report(progress);
     };
-    for (std::size_t i = 0; order.level >= 1 && i < checks.size(); ++i) {
-        co_await answered(checks[i]->read_objects(read_bytes), *copies[i], result);
+    for (const auto& check : checks) {
+        if (order.level >= 1 && check->answers()) co_await answered(check->read_objects(read_bytes), *check);
     }
+    if (order.level >= 2 && subject.source) co_await check_lists(repository, *subject.source, checks, order, result);
+    if (!result.damaged.empty()) co_await name_backups(repository, subject, checks, result);
     std::ranges::sort(result.damaged, [](const DamagedObject& a, const DamagedObject& b) {
         return std::tie(a.copy, a.key) < std::tie(b.copy, b.key);
     });
     co_return result;
+}
+
+Task<VerifyResult> verify_source(Repository& repository, SourceName source, VerifyOrder order, ReportVerify report) {
+    auto folder = co_await repository.find_folder(source);
+    if (!folder)
+        throw Error{Fault::missing, "no folder of the repository is known to be that of " + source.text()}.hint(
+            "varve verify looks at every folder, whoever it belongs to.");
+    VerifySubject subject{.folder = std::move(*folder), .source = std::move(source)};
+    co_return co_await verify_subject(repository, std::move(subject), std::move(order), std::move(report));
 }
 
 format::EvidenceStructure evidence_of(const VerifyResult& result, const VerifyOrder& order) {

@@ -77,12 +77,13 @@ struct ::stat status_of(const Descriptor& file, const fs::path& path) {
 }
 
 /// Fills `into` from `offset` on; the count is short at the end of the file only.
-std::size_t read_at(const Descriptor& file, std::uint64_t offset, std::span<std::uint8_t> into, const fs::path& path) {
+std::size_t read_at(const Descriptor& file, std::uint64_t offset, std::span<std::uint8_t> into, const fs::path& path,
+                    const std::string& key) {
     std::size_t filled = 0;
     while (filled < into.size()) {
         const auto count = ::pread(file.get(), into.data() + filled, into.size() - filled, static_cast<off_t>(offset + filled));
         if (count == 0) break;
-        if (count < 0 && errno != EINTR) throw system_error(errno, "read", path);
+        if (count < 0 && errno != EINTR) throw unreadable(errno, path, key);
         if (count > 0) filled += static_cast<std::size_t>(count);
     }
     return filled;
@@ -96,7 +97,7 @@ bool has_bytes(const Root& root, const std::string& key, ByteView body) {
     Bytes block(std::min<std::size_t>(body.size(), 1u << 20));
     for (std::size_t at = 0; at < body.size(); at += block.size()) {
         const auto wanted = body.subspan(at, std::min(block.size(), body.size() - at));
-        const auto count = read_at(file, at, std::span{block}.first(wanted.size()), path);
+        const auto count = read_at(file, at, std::span{block}.first(wanted.size()), path, key);
         if (!std::ranges::equal(ByteView{block}.first(count), wanted)) return false;
     }
     return true;
@@ -132,6 +133,14 @@ Instant modified_at(const struct ::stat& status) {
 }
 
 }  // namespace
+
+Error unreadable(int error_number, const fs::path& path, const std::string& key) {
+    auto error = system_error(error_number, "read", path);
+    if (error_number != EIO && error_number != EUCLEAN && error_number != EBADMSG) return error;
+    auto damage = Error{Fault::corrupt, error.sentence()}.hint(error.remedy()).with("object", key);
+    for (const auto& [name, value] : error.context()) damage.with(name, value);
+    return damage;
+}
 
 Root open_root(const fs::path& path) {
     Root root{path, Descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}, {}};
@@ -196,7 +205,7 @@ Bytes get(const Root& root, const std::string& key, const ByteRange& range) {
     if (!S_ISREG(status.st_mode)) throw Error{Fault::missing, "there is no object " + key}.with("path", path.string());
     const auto extent = extent_of(range, static_cast<std::uint64_t>(status.st_size));
     Bytes bytes(extent.count);
-    bytes.resize(read_at(file, extent.from, bytes, path));
+    bytes.resize(read_at(file, extent.from, bytes, path, key));
     return bytes;
 }
 

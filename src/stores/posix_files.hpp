@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "varve/bytes.hpp"
+#include "varve/error.hpp"
 #include "varve/file.hpp"
 #include "varve/store.hpp"
 
@@ -40,6 +41,9 @@ void put(const Root& root, const std::string& key, ByteView body);
 /// Makes the entries of `folder` durable ("" is the store's own directory). Throws SyncFailed.
 void sync_folder(const Root& root, const std::string& folder);
 
+/// What a failed read() of an opened object means: Fault::corrupt, naming the key, when the medium gave other bytes or none; else
+/// by errno.
+Error unreadable(int error_number, const std::filesystem::path& path, const std::string& key);
 Bytes get(const Root& root, const std::string& key, const ByteRange& range);
 std::optional<ObjectInfo> find(const Root& root, const std::string& key);
 void remove(const Root& root, const std::string& key);

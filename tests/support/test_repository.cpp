@@ -60,6 +60,7 @@ Task<CommittedBackup> store_backup(Repository& repository, std::vector<Bytes> ch
     co_await commit->put_pack(std::move(pack));
     format::ManifestContent content;
     content.set_id_key(std::string{text_of(repository.source_keys(test_source).id.view())});
+    content.set_list_levels(1);  // an empty list
     (*content.mutable_facts())["chunks"] = std::to_string(chunks.size());
     co_return co_await commit->commit(std::move(structure), std::move(content));
 }

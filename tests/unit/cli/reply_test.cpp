@@ -122,6 +122,8 @@ TEST_CASE("results that can fall short have the exit codes of the interface") {
 
     VerifyResult verify;
     CHECK(reply_of("verify", verify)["exit_code"] == 0);
+    verify.unanswered = {RepositoryName{"far"}};
+    CHECK(reply_of("verify", verify)["exit_code"] == 75);
     verify.damaged = {{"pack/x", "its hash differs", {}}};
     CHECK(reply_of("verify", verify)["exit_code"] == 21);
 

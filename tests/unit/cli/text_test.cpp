@@ -197,6 +197,13 @@ TEST_CASE("verify ends with the verdict") {
           "1 object is DAMAGED:\n"
           "  pack/x: its SHA-256 differs\n"
           "    needed by b1\n");
+
+    verify.damaged = {};
+    verify.unanswered = {RepositoryName{"far"}};
+    CHECK(to_text(verify) ==
+          "Level 1 (hashes of objects): 2 objects of 1 backup, 2.0 KiB read in 0 ms.\n"
+          "Repository far did NOT ANSWER to the end: nothing is known of the rest.\n"
+          "No damage was found.\n");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "contract/store_contract.hpp"
+#include "stores/posix_files.hpp"
 #include "stores/store_factory.hpp"
 #include "support/faulty_stores.hpp"
 #include "support/manual_clock.hpp"
@@ -112,6 +113,16 @@ TEST_CASE("what crashed puts left is swept after a week, and not before") {
 
     CHECK_FALSE(fs::exists(bench.place / "tmp/old"));
     CHECK(fs::exists(bench.place / "tmp/young"));
+}
+
+TEST_CASE("an object that its medium does not give back is damaged, and named") {
+    const auto number = GENERATE(EIO, EUCLEAN, EBADMSG, ESTALE);
+
+    const auto error = posix_files::unreadable(number, "/place/pack/a", "pack/a");
+
+    CHECK(error.fault() == (number == ESTALE ? Fault::unreachable : Fault::corrupt));
+    CHECK(error.context().contains("object") == (number != ESTALE));
+    CHECK(error.context().at("errno") == std::to_string(number));
 }
 
 TEST_CASE("a link in the place of an object is not followed") {
