@@ -73,7 +73,7 @@ std::optional<LineageName> find_lineage(const ArchiveContent& archive, std::stri
         if (name.text() == text) return name;
     for (const auto& name : tree.by_newest_tip()) {
         const auto known = std::ranges::find(archive.lineages, name, &Lineage::name);
-        if (known == archive.lineages.end()) continue;
+        if (known == archive.lineages.end() || known->facts.contains("forked_from")) continue;
         const auto timeline = known->facts.find("timeline");
         if (timeline != known->facts.end() && timeline->second == text) return name;
     }

@@ -22,11 +22,28 @@ public:
     RestoreChoice choose() {
         check_names();
         if (target_.kind == Kind::immediate) return immediate();
-        auto found = target_.kind == Kind::latest ? latest() : within();
+        auto found = target_.kind == Kind::latest ? latest() : target_.kind == Kind::furthest ? furthest() : within();
         if (!found) refuse();
-        RestoreChoice choice{.base = found->base->id, .path = found->path, .last_commit = found->last_commit, .notes = notes_};
+        RestoreChoice choice{.base = found->base->id,
+                             .path = found->path,
+                             .last_commit = found->last_commit,
+                             .reached = found->until,
+                             .notes = notes_};
         note_blemishes(choice, *found->base);
         return choice;
+    }
+
+    /// Where an instant or a position is looked for: on the way to the lineage written to last (of those that a named backup
+    /// leads to), and in histories that have nothing in common with it.
+    std::vector<LineageName> ruling() const {
+        std::vector<LineageName> names;
+        for (const auto& lineage : lineages()) {
+            const bool asked_for = target_.lineage == lineage;
+            if (!asked_for && (is_fork(lineage) || (target_.backup && traces(lineage).empty()))) continue;
+            const auto same_origin = [&](const LineageName& ruling) { return origin_of(ruling) == origin_of(lineage); };
+            if (std::ranges::none_of(names, same_origin)) names.push_back(lineage);
+        }
+        return names;
     }
 
 private:
@@ -50,11 +67,17 @@ private:
                 .hint("Take one with: varve backup run SOURCE");
     }
 
+    /// Every lineage that was not ruled out, the one written to last first.
     std::vector<LineageName> lineages() const {
         if (target_.lineage) return {*target_.lineage};
         auto names = tree_.by_newest_tip();
         if (names.empty()) names.emplace_back();  // a source without a log
         return names;
+    }
+
+    LineageName origin_of(const LineageName& lineage) const {
+        const auto way = tree_.ancestry(lineage);
+        return way.empty() ? lineage : way.front()->name;
     }
 
     std::vector<LogTrace> traces(const LineageName& lineage) const {
@@ -81,18 +104,16 @@ private:
 
     std::optional<LogTrace> within() {
         std::optional<LogTrace> best;
-        for (const auto& lineage : lineages()) {
-            for (auto& trace : traces(lineage)) {
-                if (!reaches(trace)) continue;
-                if (best && best_lineage_ != lineage) {
-                    if (target_.time && trace.end_lineage == lineage && parted_before(*best, trace, *target_.time))
-                        note_other(lineage);
-                } else if (!best || better(trace, *best)) {
-                    best = std::move(trace);
-                    best_lineage_ = lineage;
-                }
-            }
+        for (const auto& lineage : ruling()) {
+            if (best) break;
+            for (auto& trace : traces(lineage))
+                if (reaches(trace) && (!best || better(trace, *best))) best = std::move(trace);
         }
+        if (best && target_.time)
+            for (const auto& lineage : lineages())
+                for (const auto& trace : traces(lineage))
+                    if (trace.end_lineage == lineage && reaches(trace) && parted_before(*best, trace, *target_.time))
+                        note_other(lineage);
         if (best && target_.time && best->last_commit && *best->last_commit < *target_.time)
             notes_.push_back("The newest commit in the archive on this way is of " + to_rfc3339(*best->last_commit) +
                              "; that is the state restored.");
@@ -120,7 +141,7 @@ private:
     /// because an older state under that name would be taken for the newest.
     std::optional<LogTrace> latest() {
         for (const auto& lineage : lineages()) {
-            const auto best = furthest(lineage);
+            const auto best = furthest_in(lineage);
             const auto& runs = tree_.runs(lineage);
             if (best && (runs.empty() || best->end >= runs.back().to)) return best;
             const auto beyond = runs.empty() ? "lineage " + lineage.text()
@@ -137,7 +158,17 @@ private:
         return {};
     }
 
-    std::optional<LogTrace> furthest(const LineageName& lineage) const {
+    std::optional<LogTrace> furthest() const {
+        for (const auto& lineage : ruling()) {
+            std::optional<LogTrace> best;
+            for (auto& trace : traces(lineage))
+                if (!best || better(trace, *best)) best = std::move(trace);
+            if (best) return best;
+        }
+        return {};
+    }
+
+    std::optional<LogTrace> furthest_in(const LineageName& lineage) const {
         std::optional<LogTrace> best;
         for (auto& trace : traces(lineage)) {
             if (trace.end_lineage != lineage) continue;
@@ -160,7 +191,7 @@ private:
             if (!best || better(candidate, LogTrace{.base = best})) best = &backup;
         }
         if (!best) refuse();
-        RestoreChoice choice{.base = best->id};
+        RestoreChoice choice{.base = best->id, .reached = best->stop_time};
         note_blemishes(choice, *best);
         return choice;
     }
@@ -176,12 +207,12 @@ private:
 
     [[noreturn]] void refuse() const;
     [[noreturn]] void refuse_beyond_gap(const std::string& beyond) const;
+    std::string elsewhere() const;
 
     const ArchiveContent& archive_;
     const ChoiceTarget& target_;
     Instant now_;
     LogTree tree_;
-    LineageName best_lineage_;
     std::vector<std::string> notes_;
 };
 
@@ -195,8 +226,9 @@ struct Nearest {
         if (to < wanted && (!before || to > *before)) before = to;
         if (from > wanted && (!after || from < *after)) after = from;
     }
+    /// `elsewhere`: a sentence about another lineage that has it.
     template <class Print>
-    Error refusal(std::string what, std::string_view option, Print print) const {
+    Error refusal(std::string what, std::string_view option, std::string elsewhere, Print print) const {
         Error error{Fault::missing, std::move(what)};
         error.code("point_not_recoverable", 22);
         std::string hint;
@@ -205,7 +237,9 @@ struct Nearest {
         for (const auto& near : {before, after})
             if (near)
                 hint += (hint.empty() ? "The nearest that can be had: " : " or ") + std::string{option} + " " + print(*near);
-        if (!hint.empty()) error.hint(hint + ".");
+        if (!hint.empty()) hint += ".";
+        if (!elsewhere.empty()) hint += (hint.empty() ? "" : " ") + elsewhere;
+        if (!hint.empty()) error.hint(hint);
         return error;
     }
 };
@@ -213,19 +247,33 @@ struct Nearest {
 void Chooser::refuse() const {
     Nearest<Instant> times{.wanted = target_.time.value_or(Instant{})};
     Nearest<std::uint64_t> positions{.wanted = target_.position};
-    for (const auto& lineage : lineages())
+    for (const auto& lineage : ruling())
         for (const auto& trace : traces(lineage)) {
             times.offer(trace.base->stop_time, trace.until);
             if (trace.base->stop) positions.offer(trace.base->stop->at, trace.end);
         }
     if (target_.kind == Kind::time)
-        throw times.refusal("the archive cannot give back " + to_rfc3339(times.wanted), "--at", to_rfc3339);
+        throw times.refusal("the archive cannot give back " + to_rfc3339(times.wanted), "--at", elsewhere(), to_rfc3339);
     if (target_.kind == Kind::position)
-        throw positions.refusal("the archive cannot give back position " + printed(target_.position), "--lsn",
+        throw positions.refusal("the archive cannot give back position " + printed(target_.position), "--lsn", elsewhere(),
                                 [this](std::uint64_t position) { return printed(position); });
     throw Error{Fault::missing, "no backup leads to what was asked for"}
         .code("point_not_recoverable", 22)
         .hint("List the backups with: varve backup list");
+}
+
+/// The lineage off the way that could give what was asked for, and how to ask for it.
+std::string Chooser::elsewhere() const {
+    for (const auto& lineage : lineages())
+        for (const auto& trace : traces(lineage)) {
+            if (!reaches(trace)) continue;
+            const auto known = std::ranges::find(archive_.lineages, lineage, &Lineage::name);
+            auto name = lineage.text();
+            if (known != archive_.lineages.end() && known->facts.contains("timeline"))
+                if (const auto& number = known->facts.at("timeline"); find_lineage(archive_, number) == lineage) name = number;
+            return "Lineage " + lineage.text() + ", which was left behind, holds it: --timeline " + name + ".";
+        }
+    return {};
 }
 
 void Chooser::refuse_beyond_gap(const std::string& beyond) const {
@@ -244,6 +292,11 @@ void Chooser::refuse_beyond_gap(const std::string& beyond) const {
 RestoreChoice choose_restore(const ArchiveContent& archive, const ChoiceTarget& target, Instant now) {
     if (target.kind == Kind::time && !target.time) throw Error{Fault::defect, "a target time without a time"};
     return Chooser{archive, target, now}.choose();
+}
+
+std::vector<LineageName> ruling_lineages(const ArchiveContent& archive) {
+    const ChoiceTarget any;
+    return Chooser{archive, any, {}}.ruling();
 }
 
 }  // namespace varve

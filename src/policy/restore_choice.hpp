@@ -46,12 +46,16 @@ struct ArchiveContent {
 
 /// What is asked for, after the driver has turned names, transactions and GTIDs into positions.
 struct ChoiceTarget {
-    enum class Kind { latest, immediate, time, position };
+    /// `furthest`: as far as the log carries the base, for targets that only the driver finds in it.
+    enum class Kind { latest, immediate, time, position, furthest };
     Kind kind = Kind::latest;
-    std::optional<Instant> time{};         ///< Kind::time
-    std::uint64_t position = 0;            ///< Kind::position: everything before it must be had
-    std::optional<BackupId> backup{};      ///< this base and no other
-    std::optional<LineageName> lineage{};  ///< along this lineage and no other; else the one with the newest tip first
+    std::optional<Instant> time{};     ///< Kind::time
+    std::uint64_t position = 0;        ///< Kind::position: everything before it must be had
+    std::optional<BackupId> backup{};  ///< this base and no other
+    /// Along this lineage and no other. Else along the one written to last: an instant or position that only an abandoned end of
+    /// another has is refused, for it is no state of the source as it went on. Histories without a common origin are all
+    /// searched.
+    std::optional<LineageName> lineage{};
 };
 
 struct RestoreChoice {
@@ -60,6 +64,7 @@ struct RestoreChoice {
     /// not before base.start; what lies before base.stop is in the backup itself too. Empty: the base alone.
     LineagePath path{};
     std::optional<Instant> last_commit{};  ///< newest commit known on the path (Kind::latest: what is reached)
+    Instant reached{};                     ///< every instant from the base's stop to here can be had on this way
     std::vector<std::string> notes{};      ///< what a person should know: full sentences
 };
 
@@ -74,6 +79,9 @@ struct RecoveryWindow {
 /// `nearest_after` where they exist, its remedy names them. Fault::missing when a named backup or lineage is not there.
 RestoreChoice choose_restore(const ArchiveContent& archive, const ChoiceTarget& target, Instant now);
 
+/// The lineages that a target is looked for in when none is named: see ChoiceTarget::lineage. For sources with a log.
+std::vector<LineageName> ruling_lineages(const ArchiveContent& archive);
+
 /// For `status`: by lineage, then time.
 std::vector<RecoveryWindow> recovery_windows(const ArchiveContent& archive);
 
@@ -85,7 +93,8 @@ struct LogHole {
 };
 std::vector<LogHole> log_holes(const std::vector<ArchivedLog>& log);
 
-/// The lineage that a person names: by name, or by its `timeline` fact. When several fit, the one with the newest tip.
+/// The lineage that a person names: by name, or by its `timeline` fact. When several fit, the one with the newest tip. A fork
+/// holds bytes that contradict the server's stream: it is found by its name only.
 std::optional<LineageName> find_lineage(const ArchiveContent& archive, std::string_view text);
 
 }  // namespace varve

@@ -203,6 +203,43 @@ TEST_CASE("a new timeline carries a base of the old one on; the abandoned end is
           std::vector<RecoveryWindow>{{minute(15), minute(89), LineageName{"1"}}, {minute(59), minute(149), LineageName{"2"}}});
 }
 
+TEST_CASE("an instant that only the abandoned end of an old primary has is refused, and that end is named") {
+    // 1: A ------ 60 ----- B ----- 200 (the old primary wrote on)
+    // 2:          60 - 70, written to last
+    ArchiveContent archive{.backups = {backup("A", "1", 10, 15), backup("B", "1", 90, 95)},
+                           .lineages = {root("1"), child("2", "1", 60)},
+                           .log = {log("1", 5, 200), log("2", 60, 70)},
+                           .print_position = {}};
+    archive.log.front().stored_at = minute(65);
+
+    CHECK(answer(archive, at_time(69)) == "A 1[10,60) 2[60,70)");
+    CHECK(answer(archive, at_time(80)) == "refused 69 -");
+    CHECK(answer(archive, at_time(100)) == "refused 69 -");
+    CHECK(answer(archive, {.kind = Kind::position, .position = 100}) == "refused 70 -");
+    CHECK(answer(archive, {.kind = Kind::time, .time = minute(100), .backup = BackupId{"B"}}) == "B 1[90,200)");
+    CHECK(answer(archive, {.kind = Kind::time, .time = minute(100), .lineage = LineageName{"1"}}) == "B 1[90,200)");
+    try {
+        choose_restore(archive, at_time(100), now);
+        FAIL("chosen");
+    } catch (const Error& error) {
+        CHECK_THAT(error.remedy(), Contains("which was left behind, holds it: --timeline 1."));
+    }
+}
+
+TEST_CASE("a fork is chosen by its name only, not by its timeline's number and not as the newest") {
+    auto fork = root("1/fork-abcd");
+    fork.facts = {{"timeline", "1"}, {"forked_from", "1"}};
+    ArchiveContent archive{.backups = {backup("A", "1", 10, 15)},
+                           .lineages = {root("1"), fork},
+                           .log = {log("1", 5, 100), log("1/fork-abcd", 50, 60)},
+                           .print_position = {}};
+    archive.log.back().stored_at = minute(500);
+
+    CHECK(find_lineage(archive, "1") == LineageName{"1"});
+    CHECK(find_lineage(archive, "1/fork-abcd") == LineageName{"1/fork-abcd"});
+    CHECK(answer(archive, at_time(80)) == "A 1[10,100)");
+}
+
 TEST_CASE("a base taken on an abandoned end does not lead to the new timeline") {
     const ArchiveContent archive{.backups = {backup("A", "1", 10, 15), backup("B", "1", 65, 70)},
                                  .lineages = {root("1"), child("2", "1", 60)},
