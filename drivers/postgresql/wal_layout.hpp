@@ -19,8 +19,10 @@ inline constexpr std::size_t crc_offset = 20;
 
 inline constexpr std::uint16_t first_is_continuation = 1, has_long_header = 2, first_overwrites_continuation = 8;
 
-inline constexpr std::uint8_t manager_xlog = 0, manager_transaction = 1;
-inline constexpr std::uint8_t xlog_switch = 0x40, xlog_restore_point = 0x70;
+inline constexpr std::uint8_t manager_xlog = 0, manager_transaction = 1, manager_tablespace = 5;
+inline constexpr std::uint8_t xlog_switch = 0x40, xlog_parameter_change = 0x60, xlog_restore_point = 0x70;
+inline constexpr std::uint8_t tablespace_create = 0x00;
+inline constexpr std::uint8_t kind_mask = 0xf0;  ///< of a record's info: the rest is the log's own
 inline constexpr std::uint8_t transaction_kind_mask = 0x70, commit = 0x00, abort = 0x20, commit_prepared = 0x30,
                               abort_prepared = 0x40;
 inline constexpr std::uint8_t transaction_has_info = 0x80;

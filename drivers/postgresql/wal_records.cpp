@@ -178,7 +178,11 @@ void WalWalker::enter_record() {
     const bool ends_transaction =
         manager == wal::manager_transaction &&
         (kind == wal::commit || kind == wal::abort || kind == wal::commit_prepared || kind == wal::abort_prepared);
-    keeps_ = ends_transaction || (manager == wal::manager_xlog && (info & 0xf0) == wal::xlog_restore_point);
+    const auto xlog_kind = info & wal::kind_mask;
+    keeps_ =
+        ends_transaction ||
+        (manager == wal::manager_xlog && (xlog_kind == wal::xlog_restore_point || xlog_kind == wal::xlog_parameter_change)) ||
+        (manager == wal::manager_tablespace && xlog_kind == wal::tablespace_create);
     crc_ = 0;
     body_left_ = wal::u32_at(record_header_, 0) - wal::record_header_bytes;
     state_ = State::record_body;
@@ -204,10 +208,14 @@ bool WalWalker::crc_is_right() const {
 
 void WalWalker::end_record() {
     if (!crc_is_right()) return damaged(record_begin_, "the checksum of this record is wrong");
-    const bool is_switch = record_header_[17] == wal::manager_xlog && (record_header_[16] & 0xf0) == wal::xlog_switch;
+    const bool is_switch = record_header_[17] == wal::manager_xlog && (record_header_[16] & wal::kind_mask) == wal::xlog_switch;
     ++events_.records;
     events_.last_whole = previous_ = record_begin_;
     events_.last_end = at_;
+    if (record_begin_ >= watch_) {
+        events_.watched = record_begin_;
+        watch_ = UINT64_MAX;
+    }
     if (keeps_) note();
     to_record_start();
     // A switch fills the rest of its segment with zeros, page headers included.
@@ -216,21 +224,37 @@ void WalWalker::end_record() {
 
 void WalWalker::note() {
     const auto data = wal::main_data(kept_);
-    if (!data || data->size() < sizeof(std::uint64_t)) return;
-    const auto time = wal::instant_at(*data, 0);
-    if (record_header_[17] == wal::manager_xlog) {
-        const auto text = text_of(data->subspan(sizeof(std::uint64_t)));
-        const auto name = text.substr(0, std::min(text.find('\0'), wal::restore_point_name_bytes));
-        events_.restore_points.push_back({std::string{name}, record_begin_, at_, time});
-        return;
+    if (!data) return;
+    const auto manager = record_header_[17];
+    const auto kind = record_header_[16] & wal::kind_mask;
+    if (manager == wal::manager_transaction) return note_end_of_transaction(*data);
+    const auto text_from = [&](std::size_t offset, std::size_t bytes_max) {
+        const auto text = text_of(data->subspan(offset));
+        return std::string{text.substr(0, std::min(text.find('\0'), bytes_max))};
+    };
+    if (manager == wal::manager_tablespace) {
+        if (data->size() >= sizeof(std::uint32_t))
+            events_.tablespaces.push_back(
+                {wal::u32_at(*data, 0), text_from(sizeof(std::uint32_t), kept_bytes_max), record_begin_});
+    } else if (kind == wal::xlog_parameter_change) {
+        if (data->size() < 5 * sizeof(std::int32_t)) return;
+        const auto limit = [&](std::size_t number) { return static_cast<std::int32_t>(wal::u32_at(*data, 4 * number)); };
+        events_.limits.push_back({limit(0), limit(1), limit(2), limit(3), limit(4), record_begin_});
+    } else if (data->size() >= sizeof(std::uint64_t)) {
+        events_.restore_points.push_back(
+            {text_from(sizeof(std::uint64_t), wal::restore_point_name_bytes), record_begin_, at_, wal::instant_at(*data, 0)});
     }
+}
+
+void WalWalker::note_end_of_transaction(ByteView data) {
+    if (data.size() < sizeof(std::uint64_t)) return;
     const auto info = record_header_[16];
     const auto kind = info & wal::transaction_kind_mask;
     const bool committed = kind == wal::commit || kind == wal::commit_prepared;
     const bool prepared = kind == wal::commit_prepared || kind == wal::abort_prepared;
     auto xid = wal::u32_at(record_header_, 4);
-    if (prepared) xid = (info & wal::transaction_has_info) ? wal::prepared_xid(*data, committed, stats_are_wide_) : 0;
-    events_.transactions.push_back({xid, record_begin_, at_, time, committed});
+    if (prepared) xid = (info & wal::transaction_has_info) ? wal::prepared_xid(data, committed, stats_are_wide_) : 0;
+    events_.transactions.push_back({xid, record_begin_, at_, wal::instant_at(data, 0), committed});
 }
 
 }  // namespace varve::postgresql

@@ -34,6 +34,22 @@ struct WalRestorePoint {
     friend bool operator==(const WalRestorePoint&, const WalRestorePoint&) = default;
 };
 
+/// CREATE TABLESPACE: replay links to `location` again and makes the cluster's folder there.
+struct WalTablespace {
+    std::uint32_t oid = 0;
+    std::string location;  ///< empty: in place, below the data directory
+    Lsn begin = 0;
+    friend bool operator==(const WalTablespace&, const WalTablespace&) = default;
+};
+
+/// The server was started with other limits: a standby that has one of them lower stops there.
+struct WalLimits {
+    std::int32_t max_connections = 0, max_worker_processes = 0, max_wal_senders = 0, max_prepared_transactions = 0,
+                 max_locks_per_transaction = 0;
+    Lsn begin = 0;
+    friend bool operator==(const WalLimits&, const WalLimits&) = default;
+};
+
 /// A place where the bytes are no log. The walk goes on at the next page.
 struct WalDamage {
     Lsn at = 0;
@@ -45,10 +61,13 @@ struct WalDamage {
 struct WalEvents {
     std::vector<WalTransaction> transactions;
     std::vector<WalRestorePoint> restore_points;
+    std::vector<WalTablespace> tablespaces;
+    std::vector<WalLimits> limits;
     std::vector<WalDamage> damages;  ///< the first `WalWalker::damages_max`
     std::uint64_t records = 0;
     Lsn last_whole = 0;  ///< start of the last record that is whole; 0: none
     Lsn last_end = 0;    ///< its end
+    Lsn watched = 0;     ///< start of the first whole record at or after what watch() named; 0: it did not come yet
     friend bool operator==(const WalEvents&, const WalEvents&) = default;
 };
 
@@ -61,6 +80,8 @@ public:
     /// `from` is the start of a page (what runs over from an earlier page is skipped) or of a record.
     WalWalker(Lsn from, std::uint64_t segment_bytes);
 
+    /// See WalEvents::watched.
+    void watch(Lsn at) noexcept { watch_ = at; }
     void feed(ByteView bytes);
     WalEvents take();
     /// The end of what was fed.
@@ -80,6 +101,7 @@ private:
     void end_record();
     bool crc_is_right() const;
     void note();
+    void note_end_of_transaction(ByteView data);
     void damaged(Lsn at, std::string what);
     void to_record_start();
     std::size_t pass(ByteView bytes, std::uint64_t most);
@@ -103,6 +125,7 @@ private:
     std::uint32_t crc_ = 0;
 
     Lsn previous_ = 0;  ///< start of the record before; 0: unknown
+    Lsn watch_ = UINT64_MAX;
     WalEvents events_;
 };
 

@@ -94,6 +94,32 @@ TEST_CASE("a restore point is found by its name") {
     CHECK(walk(mebibyte, log.bytes()).restore_points == std::vector{point, longest});
 }
 
+TEST_CASE("what replay does beyond data is found: places it writes to, limits it needs") {
+    const auto body_of = [](const Bytes& data) {
+        Bytes body{255, static_cast<std::uint8_t>(data.size())};
+        append(body, data);
+        return body;
+    };
+    WalBuilder log{mebibyte};
+    Bytes tablespace{0x74, 0x40, 0, 0};
+    append(tablespace, view_of("/srv/fast"));
+    tablespace.push_back(0);
+    const auto made = log.record(5, 0x00, body_of(tablespace));
+    log.record(5, 0x10, body_of({0x74, 0x40, 0, 0}));  // dropped: replay of that alone writes nowhere else
+    const auto set =
+        log.record(0, 0x60, body_of({200, 0, 0, 0, 8, 0, 0, 0, 10, 0, 0, 0, 5, 0, 0, 0, 64, 0, 0, 0, 1, 0, 0, 0, 0, 0}));
+    WalWalker walker{mebibyte, mebibyte};
+    walker.watch(made + 1);
+
+    walker.feed(log.bytes());
+    const auto events = walker.take();
+
+    CHECK(events.tablespaces == std::vector<WalTablespace>{{16500, "/srv/fast", made}});
+    CHECK(events.limits == std::vector<WalLimits>{{200, 8, 10, 5, 64, set}});
+    CHECK(events.watched > made);
+    CHECK(events.watched < set);
+}
+
 TEST_CASE("random log gives the same events however it is cut") {
     std::mt19937_64 random{Catch::rngSeed()};
     for (int round = 0; round < 12; ++round) {
