@@ -11,8 +11,8 @@
 namespace varve::postgresql {
 namespace {
 
-/// Moments are asked for in stretches of this many bytes of log, so that an early answer ends the search early.
-constexpr std::uint64_t window_bytes = 256u << 20;
+/// Moments are asked for in stretches of log that grow up to this, so that an early answer ends the search early.
+constexpr std::uint64_t window_bytes_max = 256u << 20;
 
 Error not_recoverable(std::string sentence) {
     return Error{Fault::missing, std::move(sentence)}.code("point_not_recoverable", 22);
@@ -103,17 +103,31 @@ private:
 
     /// The first end of a transaction, in the order of the log, that the target excludes: there the server stops.
     Task<std::optional<Moment>> find_first_beyond(Instant time) {
+        auto window = segment_bytes(), window_max = window_bytes_max;
         for (const auto& stretch : log_->path()) {
-            for (auto from = std::max(stretch.from, base_.stop->at); from < stretch.to; from += window_bytes) {
-                const auto to = std::min(stretch.to, from + window_bytes);
-                const auto moments = co_await log_->moments(stretch.lineage.name, from, to);
+            auto from = std::max(stretch.from, base_.stop->at);
+            while (from < stretch.to) {
+                const auto to = std::min(stretch.to, from + window);
+                std::vector<Moment> moments;
+                try {
+                    moments = co_await log_->moments(stretch.lineage.name, from, to);
+                } catch (const Error& error) {
+                    // Damage behind the answer does not matter: look again in small steps.
+                    if (error.fault() != Fault::corrupt || window == segment_bytes()) throw;
+                    window = window_max = segment_bytes();
+                    continue;
+                }
                 for (const auto& moment : moments)
                     if (moment.at > base_.stop->at && (target_.inclusive ? moment.time > time : moment.time >= time))
                         co_return moment;
+                from = to;
+                window = std::min(window * 2, std::max(window_max, window));
             }
         }
         co_return std::nullopt;
     }
+
+    std::uint64_t segment_bytes() const { return std::stoull(base_.facts.at("wal_segment_size")); }
 
     Task<ResolvedTarget> at_position() {
         const auto lsn = parse_lsn(target_.text);
@@ -125,8 +139,8 @@ private:
             throw not_recoverable("the archived log ends at " + to_text(tip()) + ", before " + to_text(lsn))
                 .with("nearest_before", to_text(tip() - 1))
                 .hint("The nearest that can be had: --latest.");
-        const auto last = co_await log_->last_whole();
-        if (last != 0 && lsn > last)
+        // Only behind the last record of all is there none to stop at: what lies further back needs no look at the end.
+        if (lsn >= segment_start(tip() - 1, segment_bytes()) && lsn > co_await last_record())
             co_return co_await end_of_log("no record begins at or after " + to_text(lsn) + " in the archived log");
         ResolvedTarget resolved;
         resolved.target = target_;
@@ -135,6 +149,20 @@ private:
         resolved.explanation =
             std::string{"stops "} + (target_.inclusive ? "after" : "before") + " the first record at or after " + to_text(lsn);
         co_return resolved;
+    }
+
+    /// Start of the last whole record on the way; the largest number when there is none that is known.
+    Task<Lsn> last_record() {
+        auto last = co_await log_->last_whole();
+        if (last != 0) co_return last;
+        // The last lineage has none of its own yet: the last one of its parent counts.
+        auto look = [&last](const WalEvents& events) {
+            last = std::max(last, events.last_whole);
+            return false;
+        };
+        const auto before_end = segment_start(tip() - 1, segment_bytes());
+        co_await walk(look, before_end - std::min(before_end, segment_bytes()));
+        co_return last != 0 ? last : UINT64_MAX;
     }
 
     Task<ResolvedTarget> at_transaction() {
@@ -177,14 +205,13 @@ private:
         co_return resolved;
     }
 
-    /// Walks the records from the backup's end on until `enough` says so.
+    /// Walks the records from the backup's end on, or from the page of `after`, until `enough` says so.
     template <class Enough>
-    Task<> walk(Enough& enough) {
-        const auto segment_bytes = std::stoull(base_.facts.at("wal_segment_size"));
+    Task<> walk(Enough& enough, Lsn after = 0) {
         for (const auto& stretch : log_->path()) {
-            const auto from = std::max(stretch.from, page_start(base_.stop->at));
+            const auto from = std::max({stretch.from, page_start(base_.stop->at), page_start(after)});
             if (from >= stretch.to) continue;
-            WalWalker walker{from, segment_bytes};
+            WalWalker walker{from, segment_bytes()};
             auto source = log_->read(stretch.lineage.name, from, stretch.to);
             for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) {
                 walker.feed(block);

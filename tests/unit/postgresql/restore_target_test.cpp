@@ -27,14 +27,20 @@ public:
     const std::vector<Lineage>& lineages() const override { return lineages_; }
     std::unique_ptr<ByteSource> read(LineageName, std::uint64_t, std::uint64_t) override { return nullptr; }
     Task<std::vector<Moment>> moments(LineageName lineage, std::uint64_t from, std::uint64_t to) override {
+        if (to > damaged_from) throw Error{Fault::corrupt, "a log object is damaged"};
         std::vector<Moment> found;
         for (const auto& moment : lineage == lineages_[0].name ? first : second)
             if (moment.at > from && moment.at <= to) found.push_back(moment);
         co_return found;
     }
-    Task<std::uint64_t> last_whole() override { co_return 0x70001C0; }
+    Task<std::uint64_t> last_whole() override {
+        ++asked_for_end;
+        co_return 0x70001C0;
+    }
 
     std::vector<Moment> first, second;
+    int asked_for_end = 0;
+    std::uint64_t damaged_from = UINT64_MAX;  ///< moments behind it cannot be read
 
 private:
     std::vector<Lineage> lineages_;
@@ -119,6 +125,18 @@ TEST_CASE("a position outside the log is refused, and one behind the last record
     CHECK(outcome(at_lsn("0/6000000"), &log, base) == "lsn 0/6000000");
     CHECK(outcome(at_lsn("0/70001D0"), &log, base) == "lsn 0/70001C0");
     CHECK(outcome(at_lsn("0/7000200"), &log, base) == "point_not_recoverable 22");
+}
+
+TEST_CASE("what is damaged behind the target does not keep it away", "[postgresql]") {
+    TwoTimelines log;
+    log.first = {{0x3100000, from_rfc3339("2026-11-23T03:00:00Z")}};
+    log.damaged_from = 0x4800000;
+    const auto base = base_on(log);
+
+    CHECK(outcome(at("2026-11-23T02:30:00Z"), &log, base) == "time, stops at 0/3100000");
+    CHECK(outcome(at_lsn("0/6000000"), &log, base) == "lsn 0/6000000");
+    CHECK(log.asked_for_end == 0);
+    CHECK(outcome(at("2026-11-23T03:30:00Z"), &log, base).starts_with("a log object is damaged"));
 }
 
 TEST_CASE("the latest is the last whole record, and without an archive the end of the backup", "[postgresql]") {
