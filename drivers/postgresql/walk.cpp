@@ -2,12 +2,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -100,7 +103,29 @@ private:
 
     WalkItem& add(Entry entry, fs::path path) {
         walk_.bytes += entry.size;
+        entry.user = user_name(entry.uid);
+        entry.group = group_name(entry.gid);
         return walk_.items.emplace_back(std::move(entry), std::move(path), std::nullopt);
+    }
+
+    /// A restore goes by names: a number may be somebody else's on another host.
+    const std::string& user_name(uid_t uid) {
+        const auto [name, added] = users_.try_emplace(uid);
+        if (!added) return name->second;
+        std::array<char, 16384> room{};
+        struct ::passwd entry{};
+        struct ::passwd* found = nullptr;
+        if (::getpwuid_r(uid, &entry, room.data(), room.size(), &found) == 0 && found != nullptr) name->second = found->pw_name;
+        return name->second;
+    }
+    const std::string& group_name(gid_t gid) {
+        const auto [name, added] = groups_.try_emplace(gid);
+        if (!added) return name->second;
+        std::array<char, 16384> room{};
+        struct ::group entry{};
+        struct ::group* found = nullptr;
+        if (::getgrgid_r(gid, &entry, room.data(), room.size(), &found) == 0 && found != nullptr) name->second = found->gr_name;
+        return name->second;
     }
 
     /// PostgreSQL warns against a tablespace inside the data directory, and permits it: it is read once.
@@ -222,6 +247,8 @@ private:
     std::string version_folder_;
     std::uint32_t segment_blocks_;
     std::set<fs::path> inside_;  ///< tablespaces that lie in the data directory
+    std::map<uid_t, std::string> users_;
+    std::map<gid_t, std::string> groups_;
     Walk walk_;
 };
 

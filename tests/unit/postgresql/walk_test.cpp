@@ -1,6 +1,8 @@
 #include "postgresql/walk.hpp"
 
+#include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -190,4 +192,16 @@ TEST_CASE("links are stored as links, and what is no file is left out", "[postgr
     CHECK(item_of(walk, "pgdata/server.crt").entry.kind == EntryKind::symlink);
     CHECK(item_of(walk, "pgdata/server.crt").entry.link_target == "/etc/ssl/certs/server.crt");
     CHECK_FALSE(paths_of(walk).contains("pgdata/pipe"));
+}
+
+TEST_CASE("what a walk finds carries its owner by name, for another host has other numbers", "[postgresql]") {
+    test::TempDir folder;
+    make_cluster(folder / "data");
+    const auto* me = ::getpwuid(::geteuid());
+    REQUIRE(me != nullptr);
+
+    const auto walk = walk_cluster(folder / "data", 150020, 202209061, 131072);
+
+    CHECK(item_of(walk, "pgdata").entry.user == me->pw_name);
+    CHECK_FALSE(item_of(walk, "pgdata/base/5/1259").entry.group.empty());
 }
