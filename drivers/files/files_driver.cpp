@@ -79,6 +79,9 @@ public:
         co_return ResolvedTarget{.target = std::move(target), .position = {}, .explanation = std::move(explanation)};
     }
 
+    Task<RestoreOutlook> preview_restore(RestoreRequest request, RestoreSource& base, LogSource*) override {
+        co_return co_await preview_tree(std::move(request), base, services_.pools);
+    }
     Task<Restored> restore(RestoreRequest request, RestoreSource& base, LogSource*) override {
         co_return co_await restore_tree(std::move(request), base, services_.pools);
     }

@@ -44,13 +44,31 @@ Task<> for_each_entry(RestoreSource& base, asio::thread_pool& pool, InBatches::W
 
 }  // namespace
 
-Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& pools) {
+Task<RestoreOutlook> preview_tree(RestoreRequest request, RestoreSource& base, Pools& pools) {
     if (request.mode != WriteMode::create) {
         throw Error{Fault::unsupported, "a tree of files is restored to a new directory only"}.hint(
             "Name a directory that does not exist, and move what you need from there.");
     }
+    std::uint64_t bytes = 0;
+    co_await for_each_entry(base, pools.blocking, [&bytes](const Entry& entry) { bytes += entry.size; });
+    const auto check = [&request, bytes] {
+        check_target(request.to, request.owner);
+        const auto room = free_bytes(request.to);
+        if (room >= bytes) return;
+        throw Error{Fault::refused, "the restore writes " + std::to_string(bytes >> 20) + " MiB to " + request.to.string() +
+                                        ", which has room for " + std::to_string(room >> 20) + " MiB"}
+            .hint("Free space there, or restore to a larger filesystem. Nothing was written.");
+    };
+    co_await on_pool(pools.blocking, check);
+    co_return RestoreOutlook{};
+}
+
+Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& pools) {
+    co_await preview_tree(request, base, pools);
     auto& pool = pools.blocking;
     const auto writer = co_await on_pool(pool, [request] { return std::make_shared<TreeWriter>(request.to, request.owner); });
+    const auto held = co_await on_pool(
+        pool, [request] { return std::make_shared<HeldFilesystems>(std::vector<std::filesystem::path>{request.to}); });
 
     std::vector<FileTarget> files;
     const auto prepare = [&](const Entry& entry) {
@@ -61,8 +79,9 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
     };
     co_await for_each_entry(base, pool, prepare);
 
+    auto written = co_await base.write(std::move(files), WriteMode::create);
     Restored restored;
-    restored.bytes_written = co_await base.write(std::move(files), WriteMode::create);
+    restored.bytes_written = written.bytes;
 
     std::vector<Entry> folders;
     const auto complete = [&](const Entry& entry) {
@@ -70,6 +89,9 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
             folders.push_back(entry);
             return;
         }
+        // A second name of a file that could not be had cannot be had either.
+        if (entry.kind == EntryKind::hardlink && written.harmed.contains(entry.link_target)) written.harmed.insert(entry.path);
+        if (written.harmed.contains(entry.path)) return;
         writer->make_other(entry);
         writer->finish(entry);
     };
@@ -83,9 +105,11 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
         for (const auto& folder : folders) {
             if (folder.path == ".") writer->finish(folder);
         }
-        sync_tree(request.to);
+        held->sync();
     };
     co_await on_pool(pool, finish_folders);
+    written.require_whole(
+        "Everything else was restored. Heal the pack from another copy, or take these files from another backup.");
 
     restored.next_step = "The files are in " + request.to.string() + ".";
     if (const auto missing = writer->not_set().sentence(); !missing.empty()) restored.next_step += " " + missing;

@@ -68,6 +68,22 @@ dev_t device_number(const Entry& entry) {
     return number;
 }
 
+std::optional<std::pair<uid_t, gid_t>> find_owner(const std::optional<std::string>& owner) {
+    if (!owner) return std::nullopt;
+    std::array<char, 16384> room{};
+    struct ::passwd entry{};
+    struct ::passwd* found = nullptr;
+    if (::getpwnam_r(owner->c_str(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
+        throw Error{Fault::missing, "there is no user " + *owner + " on this host"};
+    return std::pair{entry.pw_uid, entry.pw_gid};
+}
+
+void require_empty(const fs::path& to) {
+    if (fs::is_empty(to)) return;
+    throw Error{Fault::conflict, to.string() + " is not empty"}.hint(
+        "Name a directory that does not exist, and move what you need from there.");
+}
+
 }  // namespace
 
 std::string NotSet::sentence() const {
@@ -81,23 +97,19 @@ std::string NotSet::sentence() const {
     return text.empty() ? text : "Not set: " + text + " (" + first + ").";
 }
 
-TreeWriter::TreeWriter(fs::path to, const std::optional<std::string>& owner) : to_{std::move(to)} {
-    if (owner) {
-        std::array<char, 16384> room{};
-        struct ::passwd entry{};
-        struct ::passwd* found = nullptr;
-        if (::getpwnam_r(owner->c_str(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr) {
-            throw Error{Fault::missing, "there is no user " + *owner + " on this host"};
-        }
-        owner_ = {entry.pw_uid, entry.pw_gid};
-    }
+void check_target(const fs::path& to, const std::optional<std::string>& owner) {
+    find_owner(owner);
+    std::error_code nothing;
+    if (!fs::exists(fs::symlink_status(to, nothing))) return;
+    if (!fs::is_directory(to)) throw Error{Fault::conflict, to.string() + " is there and no directory"};
+    require_empty(to);
+}
+
+TreeWriter::TreeWriter(fs::path to, const std::optional<std::string>& owner) : to_{std::move(to)}, owner_{find_owner(owner)} {
     make_directories(to_);
     root_ = Descriptor{::open(to_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!root_) throw system_error(errno, "open", to_);
-    if (!fs::is_empty(to_)) {
-        throw Error{Fault::conflict, to_.string() + " is not empty"}.hint(
-            "Name a directory that does not exist, and move what you need from there.");
-    }
+    require_empty(to_);
 }
 
 fs::path TreeWriter::place_of(const Entry& entry) const {

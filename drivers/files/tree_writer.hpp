@@ -18,6 +18,9 @@ struct NotSet {
     std::string sentence() const;  ///< empty when everything was set
 };
 
+/// Fault::missing for a user that this host does not have, Fault::conflict when something is at `to`. Changes nothing.
+void check_target(const std::filesystem::path& to, const std::optional<std::string>& owner);
+
 /// Everything is opened from the target's own descriptor, component by component, without following links.
 class TreeWriter {
 public:

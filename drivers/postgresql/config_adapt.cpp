@@ -33,7 +33,6 @@ public:
     Adapter(const OutsideConfig& outside, const AdaptOptions& options) : outside_{outside}, options_{options} {}
 
     void add(std::string_view text, const fs::path& path, int depth) {
-        if (depth == 0) home_ = lies_below(path, options_.old_data_directory) ? path.parent_path() : options_.old_data_directory;
         for (const auto line : lines_of(text)) {
             const auto setting = find_config_line(line);
             if (setting && setting->name.starts_with("include"))
@@ -53,7 +52,7 @@ private:
         const auto named = (path.parent_path() / setting.value).lexically_normal();
         if (lies_below(named, options_.old_data_directory)) {
             result_.inner.push_back(named.lexically_relative(options_.old_data_directory));
-            result_.text += config_setting(setting.name, named.lexically_relative(home_).string());
+            result_.text += config_setting(setting.name, named.lexically_relative(options_.home).string());
             return;
         }
         const auto files = depth < include_depth_max ? outside_files(outside_, named, directory) : std::vector<fs::path>{};
@@ -66,7 +65,6 @@ private:
 
     const OutsideConfig& outside_;
     const AdaptOptions& options_;
-    fs::path home_;  ///< the folder, under its old name, that relative includes of the result start from
     AdaptedConfig result_;
 };
 

@@ -23,6 +23,7 @@ struct AdaptedConfig {
 
 struct AdaptOptions {
     std::filesystem::path old_data_directory;
+    std::filesystem::path home;  ///< the folder, under its old name, that the result will lie in
     std::function<bool(const ConfigLine&)> unwanted;
 };
 

@@ -35,9 +35,11 @@ public:
             const auto content = find_file(path, config_bytes_max);
             if (!content) return;
             const auto text = text_of(*content);
-            if (!lies_below(path, data_directory_)) keep(path, *content);
+            if (leads_outside(path)) keep(path, *content);
             const auto includes = grammar == Grammar::settings ? includes_of_settings(text) : includes_of_access_rules(text);
             for (const auto& include : includes) follow(path.parent_path() / include.path, include.directory, grammar, depth);
+        } catch (const fs::filesystem_error&) {
+            return;  // vanished meanwhile
         } catch (const Error& error) {
             result_.findings.push_back({Finding::Level::warning, "configuration is not in this backup: " + error.sentence(),
                                         "Let the user that varve runs as read " + path.string() + "."});
@@ -56,6 +58,11 @@ private:
                 files.push_back(item.path());
         std::ranges::sort(files);
         for (const auto& file : files) take(file.lexically_normal(), grammar, depth + 1);
+    }
+
+    /// By its name, or behind a link: of a link the backup has no more than the name it points to.
+    bool leads_outside(const fs::path& path) const {
+        return !lies_below(path, data_directory_) || !lies_below(fs::canonical(path), fs::canonical(data_directory_));
     }
 
     void keep(const fs::path& path, const Bytes& content) {

@@ -41,6 +41,10 @@ Task<ResolvedTarget> PostgresqlDriver::resolve(Target target, const BackupFacts&
     return resolve_target(std::move(target), base, log);
 }
 
+Task<RestoreOutlook> PostgresqlDriver::preview_restore(RestoreRequest request, RestoreSource& base, LogSource* log) {
+    return preview_cluster(std::move(request), base, log, services_.pools);
+}
+
 Task<Restored> PostgresqlDriver::restore(RestoreRequest request, RestoreSource& base, LogSource* log) {
     return restore_cluster(std::move(request), base, log, services_.pools);
 }

@@ -22,6 +22,7 @@ public:
     Task<> follow_log(std::optional<LogPosition> from, LogSink& sink) override;
     Task<LogProbe> probe_log(std::string mark) override;
     Task<ResolvedTarget> resolve(Target target, const BackupFacts& base, LogSource* log) override;
+    Task<RestoreOutlook> preview_restore(RestoreRequest request, RestoreSource& base, LogSource* log) override;
     Task<Restored> restore(RestoreRequest request, RestoreSource& base, LogSource* log) override;
     Task<> retire() override;
     Task<LogFile> identify_log_file(std::filesystem::path path) override;

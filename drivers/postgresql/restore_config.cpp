@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "postgresql/cluster.hpp"
 #include "varve/file.hpp"
@@ -24,14 +25,6 @@ std::string fact(const Properties& facts, const std::string& name) {
     return found == facts.end() ? std::string{} : found->second;
 }
 
-std::optional<std::string> find_text(const fs::path& path) {
-    const auto content = find_file(path, config_bytes_max);
-    if (!content) return std::nullopt;
-    return std::string{text_of(*content)};
-}
-
-void write_text(const fs::path& path, std::string_view text) { replace_file(path, view_of(text), 0600); }
-
 /// Every path in a list of directories, as unix_socket_directories has them, is there.
 bool all_there(std::string_view list) {
     while (!list.empty()) {
@@ -50,7 +43,7 @@ public:
     Configuration(const RestorePlan& plan, const Properties& facts, const OutsideConfig& outside, RecoveryOrders orders)
         : plan_{plan}, outside_{outside}, orders_{std::move(orders)}, facts_{facts}, old_data_{fact(facts, "data_directory")} {}
 
-    void write() {
+    std::vector<fs::path> write() {
         write_settings();
         write_rules("pg_hba.conf", fact(facts_, "hba_file"), minimal_access_rules);
         write_rules("pg_ident.conf", fact(facts_, "ident_file"), "# the backup has no pg_ident.conf\n");
@@ -60,6 +53,7 @@ public:
         if (ssl_files_missing_) orders_.other.emplace_back("ssl", "off");
         write_text(auto_conf, with_recovery(old, orders_));
         write_text(plan_.to / "recovery.signal", "");
+        return std::move(made_);
     }
 
 private:
@@ -71,20 +65,45 @@ private:
         return plan_.to / relative;
     }
 
+    /// The first part of the way from the restored directory to `place` that is a link.
+    std::optional<fs::path> find_link(const fs::path& place) const {
+        auto path = plan_.to;
+        for (const auto& part : place.lexically_relative(plan_.to)) {
+            path /= part;
+            if (fs::is_symlink(fs::symlink_status(path))) return path;
+        }
+        return std::nullopt;
+    }
+
+    /// What the backup itself gave back; nothing behind a link.
+    std::optional<std::string> find_text(const fs::path& place) const {
+        if (find_link(place)) return std::nullopt;
+        const auto content = find_file(place, config_bytes_max);
+        if (!content) return std::nullopt;
+        return std::string{text_of(*content)};
+    }
+
+    void write_text(const fs::path& path, std::string_view text) {
+        replace_file(path, view_of(text), 0600);
+        made_.push_back(path);
+    }
+
     void write_settings() {
         const fs::path old_path = fact(facts_, "config_file");
         const auto captured = outside_.find(old_path);
         if (captured != outside_.end()) {
-            from_outside_ = true;
+            from_outside_ = !place_inside(old_path);
             return adapt_into(plan_.to / "postgresql.conf", captured->second, old_path);
         }
-        const auto inside = place_inside(old_path).value_or(plan_.to / "postgresql.conf");
-        const auto text = find_text(inside).value_or("# the backup has no postgresql.conf\n");
-        adapt_into(plan_.to / "postgresql.conf", text, old_data_ / "postgresql.conf");
+        const auto inside = place_inside(old_path);
+        const auto text = find_text(inside.value_or(plan_.to / "postgresql.conf"));
+        adapt_into(plan_.to / "postgresql.conf", text.value_or("# the backup has no postgresql.conf\n"),
+                   inside ? old_path : old_data_ / "postgresql.conf");
     }
 
     void adapt_into(const fs::path& place, std::string_view text, const fs::path& old_path) {
         const AdaptOptions options{.old_data_directory = old_data_,
+                                   .home = (old_data_ / place.lexically_relative(plan_.to)).parent_path(),
                                    .unwanted = [this](const ConfigLine& line) { return is_unwanted(line); }};
         const auto adapted = adapt_config(text, old_path, outside_, options);
         for (const auto& inner : adapted.inner) adapt_inner(inner);
@@ -95,16 +114,41 @@ private:
     /// A file that is included, or all of an included folder.
     void adapt_inner(const fs::path& relative) {
         const auto place = plan_.to / relative;
+        const auto link = find_link(place);
+        if (link) replace_link(*link, *link != place || is_folder_outside(relative) || fs::is_directory(place));
         if (fs::is_directory(place)) {
-            std::vector<fs::path> files;
-            for (const auto& item : fs::directory_iterator{place})
-                if (item.path().extension() == ".conf") files.push_back(relative / item.path().filename());
-            std::ranges::sort(files);
-            for (const auto& file : files) adapt_inner(file);
+            for (const auto& file : files_in(relative)) adapt_inner(file);
         } else if (std::ranges::find(adapted_, relative) == adapted_.end()) {
             adapted_.push_back(relative);
-            if (const auto text = find_text(place)) adapt_into(place, *text, old_data_ / relative);
+            const auto captured = outside_.find(old_data_ / relative);
+            auto text = find_text(place);
+            if (!text && captured != outside_.end()) text = captured->second;
+            if (!text && link) text = "# the backup does not have this file, which lay behind a link\n";
+            if (text) adapt_into(place, *text, old_data_ / relative);
         }
+    }
+
+    bool is_folder_outside(const fs::path& relative) const {
+        return std::ranges::any_of(outside_, [&](const auto& file) { return file.first.parent_path() == old_data_ / relative; });
+    }
+
+    /// The files of an included folder, in the order in which the server reads them: those that are there, and those that were
+    /// captured from behind a link.
+    std::vector<fs::path> files_in(const fs::path& relative) const {
+        std::set<fs::path> files;
+        for (const auto& item : fs::directory_iterator{plan_.to / relative})
+            if (item.path().extension() == ".conf") files.insert(relative / item.path().filename());
+        for (const auto& [path, text] : outside_)
+            if (path.parent_path() == old_data_ / relative && path.extension() == ".conf")
+                files.insert(relative / path.filename());
+        return {files.begin(), files.end()};
+    }
+
+    void replace_link(const fs::path& link, bool by_folder) {
+        fs::remove(link);
+        if (!by_folder) return;  // the file is written next
+        make_directories(link, 0700);
+        made_.push_back(link);
     }
 
     bool is_unwanted(const ConfigLine& line) {
@@ -127,8 +171,10 @@ private:
         if (const auto captured = outside_.find(old_path); captured != outside_.end())
             return write_text(place, adapt_access_rules(captured->second, old_path, outside_));
         const auto inside = place_inside(old_path);
-        const auto text = inside ? find_text(*inside) : find_text(place);
-        if (!text || (inside && *inside != place)) write_text(place, text ? std::string_view{*text} : fallback);
+        const auto text = find_text(inside ? *inside : place);
+        if (!text) return write_text(place, fallback);
+        const auto adapted = adapt_access_rules(*text, inside ? old_path : old_data_ / name, outside_);
+        if (adapted != *text || (inside && *inside != place)) write_text(place, adapted);
     }
 
     const RestorePlan& plan_;
@@ -139,6 +185,7 @@ private:
     bool from_outside_ = false;
     bool ssl_files_missing_ = false;
     std::vector<fs::path> adapted_;
+    std::vector<fs::path> made_;
     std::string all_text_;  ///< every file after its adaption; an included one before the file that includes it
 };
 
@@ -167,8 +214,9 @@ std::vector<std::pair<std::string, std::string>> settings_to_raise(const Propert
     return raised;
 }
 
-void write_configuration(const RestorePlan& plan, const Properties& facts, const OutsideConfig& outside, RecoveryOrders orders) {
-    Configuration{plan, facts, outside, std::move(orders)}.write();
+std::vector<fs::path> write_configuration(const RestorePlan& plan, const Properties& facts, const OutsideConfig& outside,
+                                          RecoveryOrders orders) {
+    return Configuration{plan, facts, outside, std::move(orders)}.write();
 }
 
 }  // namespace varve::postgresql

@@ -109,8 +109,8 @@ void clear_staging(const fs::path& path) {
     if (!fs::exists(path)) return;
     for (const auto& item : fs::directory_iterator{path}) {
         const auto name = item.path().filename().string();
-        const bool ours =
-            name.find_first_not_of("0123456789ABCDEF") == std::string::npos || name.find(".history") != std::string::npos;
+        const bool ours = name.find_first_not_of("0123456789ABCDEF") == std::string::npos ||
+                          name.find(".history") != std::string::npos || name.ends_with(".varve-tmp");
         if (!ours)
             throw Error{Fault::conflict, "the folder for the staged log holds something else: " + item.path().string()}.hint(
                 "Move it away.");
@@ -141,9 +141,19 @@ private:
 
 }  // namespace
 
+void prepare_staging(const RestorePlan& plan) {
+    clear_staging(plan.staging());
+    make_directories(plan.staging(), 0700);
+}
+
+std::vector<FileTarget> log_to_stage(const RestorePlan& plan) {
+    std::vector<FileTarget> files;
+    for (const auto& entry : plan.log) files.push_back({entry, plan.staging() / fs::path{entry.path}.filename()});
+    return files;
+}
+
 void prepare_directories(const RestorePlan& plan) {
     if (plan.mode == WriteMode::delta) clear_for_delta(plan);
-    clear_staging(plan.staging());
     make_directories(plan.to, 0700);
     replace_file(plan.marker(), view_of(plan.system_identifier));
     for (const auto& tablespace : plan.tablespaces) make_directories(tablespace.location, 0700);
@@ -153,17 +163,24 @@ void prepare_directories(const RestorePlan& plan) {
     for (const auto& entry : plan.entries)
         if (entry.kind == EntryKind::symlink) make_link(entry.link_target, plan.place_of(entry));
     for (const auto& tablespace : plan.tablespaces) make_link(tablespace.location, plan.to / "pg_tblspc" / tablespace.oid);
-    make_directories(plan.staging(), 0700);
+}
+
+std::vector<fs::path> directories_of(const RestorePlan& plan) {
+    std::vector<fs::path> paths{plan.to, plan.staging()};
+    for (const auto* name : needed_directories) paths.push_back(plan.to / name);
+    for (const auto& tablespace : plan.tablespaces) paths.push_back(tablespace.location);
+    for (const auto& entry : plan.entries)
+        if (entry.kind == EntryKind::directory) paths.push_back(plan.place_of(entry));
+    return paths;
 }
 
 std::vector<FileTarget> files_to_write(const RestorePlan& plan) {
     std::vector<FileTarget> files;
-    files.reserve(plan.entries.size() + plan.log.size() + 2);
+    files.reserve(plan.entries.size() + 2);
     for (const auto& entry : plan.entries)
         if (entry.kind == EntryKind::file) files.push_back({entry, plan.place_of(entry)});
     files.push_back({*plan.control, plan.control_in_waiting()});
     files.push_back({*plan.label, plan.to / "backup_label"});
-    for (const auto& entry : plan.log) files.push_back({entry, plan.staging() / fs::path{entry.path}.filename()});
     return files;
 }
 
@@ -174,7 +191,8 @@ std::optional<Owner> find_owner(const RestorePlan& plan, const std::optional<std
     const auto name = owner ? *owner : recorded != nullptr ? recorded->user : std::string{};
     const auto* user = name.empty() ? nullptr : ::getpwnam(name.c_str());
     if (owner && user == nullptr) throw Error{Fault::invalid, "there is no user " + *owner};
-    if (user == nullptr && recorded != nullptr && recorded->uid != 0) user = ::getpwuid(recorded->uid);
+    const bool only_number = recorded != nullptr && recorded->user.empty() && recorded->uid != 0;
+    if (user == nullptr && only_number) user = ::getpwuid(recorded->uid);
     if (user == nullptr) user = ::getpwnam("postgres");
     if (user == nullptr)
         throw Error{Fault::invalid, "no user of this host is known to own the restored cluster"}.hint(
@@ -182,7 +200,8 @@ std::optional<Owner> find_owner(const RestorePlan& plan, const std::optional<std
     return Owner{user->pw_uid, user->pw_gid, user->pw_name};
 }
 
-void finish_restore(const RestorePlan& plan, const std::optional<Owner>& owner) {
+void finish_restore(const RestorePlan& plan, const std::optional<Owner>& owner, const std::vector<fs::path>& made,
+                    const HeldFilesystems& held) {
     const Finisher finisher{owner};
     for (const auto* name : needed_directories) finisher.own(plan.to / name);
     for (const auto& tablespace : plan.tablespaces) finisher.own(plan.to / "pg_tblspc" / tablespace.oid);
@@ -197,18 +216,16 @@ void finish_restore(const RestorePlan& plan, const std::optional<Owner>& owner) 
         else
             finisher.give(place, (entry.mode & 0777) == 0640 ? 0640 : 0600);
     }
-    for (const auto* name :
-         {"backup_label", "recovery.signal", "postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"})
-        if (fs::exists(plan.to / name)) finisher.own(plan.to / name);
+    finisher.own(plan.to / "backup_label");
+    for (const auto& path : made) finisher.own(path);
     finisher.give(plan.control_in_waiting(), 0600);
     finisher.give_folder(plan.staging());
     // Everything is on the disk before the one file without which no server starts.
-    sync_tree(plan.staging());
-    sync_tree(plan.to);
-    for (const auto& tablespace : plan.tablespaces) sync_tree(tablespace.location);
+    held.sync();
     fs::rename(plan.control_in_waiting(), plan.to / "global" / "pg_control");
     fsync_directory(plan.to / "global");
     fs::remove(plan.marker());
+    fsync_directory(plan.to);
 }
 
 }  // namespace varve::postgresql

@@ -72,24 +72,21 @@ Task<> continue_last_segment(const RestorePlan& plan, LogPosition stop, LogSourc
     }
 }
 
-Task<std::uint64_t> stage_log(const RestorePlan& plan, LogPosition stop, std::optional<Lsn> until, LogSource& log,
-                              std::uint64_t segment_bytes, Pools& pools) {
+std::vector<std::string> segments_to_stage(const LogSource& log, LogPosition stop, std::optional<Lsn> until,
+                                           std::uint64_t segment_bytes) {
     // At the very border of a segment the backup has nothing of the next one.
     const auto after = stop.at % segment_bytes == 0 ? stop.at - 1 : stop.at;
-    auto names = segments_along(log.path(), after, until, segment_bytes);
-    const auto bytes = names.size() * segment_bytes;
-    const auto room = co_await on_pool(pools.blocking, [path = plan.staging()] { return free_bytes(path); });
-    if (room < bytes)
-        throw Error{Fault::refused, "the log to be staged has " + std::to_string(bytes >> 20) + " MiB, and " +
-                                        plan.staging().string() + " has room for " + std::to_string(room >> 20) + " MiB"}
-            .hint("Let the server fetch the log as it recovers (on demand), or restore to a larger filesystem.");
+    return segments_along(log.path(), after, until, segment_bytes);
+}
+
+Task<> stage_log(const RestorePlan& plan, std::vector<std::string> segments, LogSource& log, Pools& pools) {
+    auto names = std::move(segments);
     for (const auto& name : history_files(log)) names.push_back(name);
     auto fetch = [&](std::string& name) -> Task<> {
         const auto found = co_await fetch_wal_file(name, plan.staging() / name, log, pools);
         if (!found) throw Error{Fault::missing, "the archive does not have the log file " + name + " of its own path"};
     };
     co_await for_each_limited(files_at_once, names, fetch);
-    co_return bytes;
 }
 
 }  // namespace varve::postgresql

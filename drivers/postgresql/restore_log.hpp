@@ -22,9 +22,11 @@ std::vector<std::string> segments_along(const LineagePath& path, Lsn after, std:
 Task<> continue_last_segment(const RestorePlan& plan, LogPosition stop, LogSource& log, std::uint64_t segment_bytes,
                              Pools& pools);
 
-/// Stages the rest of the path, and every history file that the archive has: a server that ends recovery looks for a timeline
-/// number that nobody used. Fault::missing when the archive has not what its path promises. Gives the bytes written.
-Task<std::uint64_t> stage_log(const RestorePlan& plan, LogPosition stop, std::optional<Lsn> until, LogSource& log,
-                              std::uint64_t segment_bytes, Pools& pools);
+/// The segments that are staged behind those that the backup has itself.
+std::vector<std::string> segments_to_stage(const LogSource& log, LogPosition stop, std::optional<Lsn> until,
+                                           std::uint64_t segment_bytes);
+/// Stages them, and every history file that the archive has: a server that ends recovery looks for a timeline number that nobody
+/// used. Fault::missing when the archive has not what its path promises.
+Task<> stage_log(const RestorePlan& plan, std::vector<std::string> segments, LogSource& log, Pools& pools);
 
 }  // namespace varve::postgresql

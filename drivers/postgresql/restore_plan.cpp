@@ -93,22 +93,28 @@ void choose_places(std::vector<TablespacePlace>& tablespaces, const RestoreReque
 bool is_there(const fs::path& path) { return fs::exists(fs::symlink_status(path)); }
 bool has_content(const fs::path& path) { return fs::is_directory(path) && !fs::is_empty(path); }
 
-/// The process of a server that runs on `data`, by its postmaster.pid; 0 when none does.
-int running_server(const fs::path& data) {
-    const auto content = find_file(data / "postmaster.pid", 64u << 10);
-    if (!content) return 0;
+/// PostgreSQL refuses to start where a postmaster.pid is, and so do we: its process may live in another container, where we do
+/// not see it.
+void require_no_server(const fs::path& data) {
+    const auto place = data / "postmaster.pid";
+    const auto content = find_file(place, 64u << 10);
+    if (!content) return;
     const auto text = text_of(*content);
     int pid = 0;
     std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (pid <= 0) return 0;
-    return ::kill(pid, 0) == 0 || errno == EPERM ? pid : 0;
+    const bool alive = pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+    if (alive)
+        throw Error{Fault::refused, "a server runs on " + data.string() + " (process " + std::to_string(pid) + ")"}.hint(
+            "Stop it first: pg_ctl -D " + data.string() + " stop");
+    throw Error{Fault::refused, "a server may be running on " + data.string() + ": it has a postmaster.pid (process " +
+                                    std::to_string(pid) + ", which is not seen here)"}
+        .hint("Stop that server, wherever it runs. A server that was killed leaves the file behind: when none runs, remove " +
+              place.string() + " and restore again.");
 }
 
 /// A delta removes what the backup does not have: only ever in a directory that is this cluster.
 void check_delta(const RestorePlan& plan) {
-    if (const int pid = running_server(plan.to); pid != 0)
-        throw Error{Fault::refused, "a server runs on " + plan.to.string() + " (process " + std::to_string(pid) + ")"}.hint(
-            "Stop it first: pg_ctl -D " + plan.to.string() + " stop");
+    require_no_server(plan.to);
     if (!has_content(plan.to)) return;
     if (const auto left = find_file(plan.marker()); left && text_of(*left) == plan.system_identifier)
         return;  // a restore was cut
@@ -130,35 +136,6 @@ dev_t filesystem_of(fs::path path) {
     return status.st_dev;
 }
 
-/// Each filesystem that the cluster will lie on has room for its part.
-void check_room(const RestorePlan& plan) {
-    struct Part {
-        fs::path path;
-        std::uint64_t bytes = 0;
-    };
-    std::map<dev_t, Part> parts;
-    const auto add = [&](const fs::path& root, std::uint64_t bytes) {
-        auto& part = parts.try_emplace(filesystem_of(root), Part{.path = root}).first->second;
-        part.bytes += bytes;
-    };
-    auto left = plan.bytes;
-    for (const auto& tablespace : plan.tablespaces) {
-        std::uint64_t bytes = 0;
-        for (const auto& entry : plan.entries)
-            if (below(entry.path, "tablespace/" + tablespace.oid)) bytes += entry.size;
-        add(tablespace.location, bytes);
-        left -= bytes;
-    }
-    add(plan.to, left);
-    for (const auto& [device, part] : parts) {
-        const auto room = free_bytes(part.path);
-        if (room >= part.bytes) continue;
-        throw Error{Fault::refused, "the restore writes " + std::to_string(part.bytes >> 20) + " MiB to the filesystem of " +
-                                        part.path.string() + ", which has room for " + std::to_string(room >> 20) + " MiB"}
-            .hint("Restore to a larger filesystem.");
-    }
-}
-
 bool is_own_tablespace(const RestorePlan& plan, const TablespacePlace& tablespace) {
     std::error_code failure;
     const auto target = fs::read_symlink(plan.to / "pg_tblspc" / tablespace.oid, failure);
@@ -167,7 +144,9 @@ bool is_own_tablespace(const RestorePlan& plan, const TablespacePlace& tablespac
 
 void check_tablespace(const RestorePlan& plan, const TablespacePlace& tablespace) {
     if (plan.mode == WriteMode::delta && is_own_tablespace(plan, tablespace)) return;
-    if (!has_content(tablespace.location / plan.tablespace_folder)) return;
+    const auto folder = tablespace.location / plan.tablespace_folder;
+    // Even an empty one may be a running server's. A delta may go on with a restore that was cut when it had made the folder.
+    if (plan.mode == WriteMode::delta ? !has_content(folder) : !is_there(folder)) return;
     throw Error{Fault::conflict, "the directory of tablespace " + tablespace.name + " is in use: " + tablespace.location.string()}
         .hint("Give the restored cluster a directory of its own: --tablespace " + tablespace.name + "=DIR");
 }
@@ -223,7 +202,42 @@ void check_directories(const RestorePlan& plan) {
         throw Error{Fault::conflict, plan.to.string() + " is not empty"}.hint(
             "Choose an empty or new directory, or bring this one to the backup's state with --delta.");
     for (const auto& tablespace : plan.tablespaces) check_tablespace(plan, tablespace);
-    if (plan.mode == WriteMode::create) check_room(plan);
+}
+
+std::optional<Error> find_shortage(const RestorePlan& plan, std::uint64_t staged_bytes) {
+    struct Part {
+        fs::path path;
+        std::uint64_t bytes = 0;
+    };
+    std::map<dev_t, Part> parts;
+    const auto add = [&](const fs::path& root, std::uint64_t bytes) {
+        auto& part = parts.try_emplace(filesystem_of(root), Part{.path = root}).first->second;
+        part.bytes += bytes;
+    };
+    auto left = plan.bytes;
+    for (const auto& entry : plan.log) {
+        staged_bytes += entry.size;
+        left -= entry.size;
+    }
+    add(plan.staging(), staged_bytes);
+    if (plan.mode == WriteMode::create) {
+        for (const auto& tablespace : plan.tablespaces) {
+            std::uint64_t bytes = 0;
+            for (const auto& entry : plan.entries)
+                if (below(entry.path, "tablespace/" + tablespace.oid)) bytes += entry.size;
+            add(tablespace.location, bytes);
+            left -= bytes;
+        }
+        add(plan.to, left);
+    }
+    for (const auto& [device, part] : parts) {
+        const auto room = free_bytes(part.path);
+        if (room >= part.bytes) continue;
+        return Error{Fault::refused, "the restore writes " + std::to_string(part.bytes >> 20) + " MiB to the filesystem of " +
+                                         part.path.string() + ", which has room for " + std::to_string(room >> 20) + " MiB"}
+            .hint("Free space there, or restore to a larger filesystem. Nothing was written.");
+    }
+    return std::nullopt;
 }
 
 }  // namespace varve::postgresql

@@ -10,6 +10,7 @@
 #include "postgresql/config_adapt.hpp"
 #include "postgresql/lsn.hpp"
 #include "varve/driver.hpp"
+#include "varve/error.hpp"
 
 namespace varve::postgresql {
 
@@ -47,7 +48,11 @@ struct RestorePlan {
 Task<RestorePlan> make_restore_plan(const RestoreRequest& request, RestoreSource& base);
 
 /// Throws when the directories cannot be used: Fault::conflict for what is in the way, Fault::refused for a directory that a
-/// running server uses, or for a delta into something that is not this cluster. Blocks: use a pool.
+/// server may be using, or for a delta into something that is not this cluster. Blocks: use a pool.
 void check_directories(const RestorePlan& plan);
+
+/// The first filesystem that has no room for its part of the cluster, and for `staged_bytes` of log beside it, as Fault::refused.
+/// How much a delta writes is not known before: there only the log counts. Blocks: use a pool.
+std::optional<Error> find_shortage(const RestorePlan& plan, std::uint64_t staged_bytes);
 
 }  // namespace varve::postgresql

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -230,6 +231,15 @@ enum class WriteMode {
     delta,   ///< what is there is read, compared by chunk and kept where it is equal
 };
 
+/// What became of files that were to be written.
+struct ContentWritten {
+    std::uint64_t bytes = 0;
+    std::vector<std::string> damage;  ///< a sentence for each thing that is damaged, with the paths that it harms
+    std::set<std::string> harmed;     ///< entries that cannot be had: nothing is there (create), or what was there (delta)
+    /// Fault::corrupt with all of `damage`, when there is any.
+    void require_whole(const std::string& remedy) const;
+};
+
 /// Gives a backup's content back. Every chunk is checked against its id before it is used.
 class RestoreSource {
 public:
@@ -237,8 +247,9 @@ public:
     virtual const BackupFacts& facts() const = 0;
     /// Every entry, in path order.
     virtual Task<> each(EntryVisitor& visitor) = 0;
-    /// Writes the content of all these regular files (mode 0600, ours), visiting each pack once. Gives the bytes written.
-    virtual Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode mode) = 0;
+    /// Writes the content of all these regular files (mode 0600, ours), visiting each pack once. What is damaged harms the files
+    /// that need it; the rest is written all the same.
+    virtual Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode mode) = 0;
     /// One entry's content as a stream.
     virtual std::unique_ptr<ByteSource> open(const Entry& entry) = 0;
 };
@@ -273,9 +284,15 @@ struct RestoreRequest {
     std::map<std::string, std::filesystem::path> tablespaces;  ///< name or oid -> new directory
     bool as_production = false;                                ///< keep archiving; else a copy
     bool on_demand_log = false;                                ///< fetch log when the engine asks, instead of staging it
-    std::filesystem::path plan_file;                           ///< for on-demand fetching
+    std::filesystem::path plan_file;                           ///< for on-demand fetching; empty: that is not possible
     std::optional<std::string> owner;                          ///< user that gets the files, when we are root
     Settings source;                                           ///< the source's settings (bin_dir, scratch_dir)
+};
+
+/// What a restore is going to do, beyond what was asked for.
+struct RestoreOutlook {
+    bool on_demand_log = false;  ///< asked for, or there is no room for the staged log
+    std::vector<std::string> notes;
 };
 
 struct Restored {
@@ -344,6 +361,8 @@ public:
     virtual Task<LogProbe> probe_log(std::string mark) = 0;
     /// What `target` means, before anything is written: Error code `point_not_recoverable` (22) when it cannot be reached.
     virtual Task<ResolvedTarget> resolve(Target target, const BackupFacts& base, LogSource* log) = 0;
+    /// Throws what restore() would throw before it writes (what is in the way, room, owner, action); changes nothing.
+    virtual Task<RestoreOutlook> preview_restore(RestoreRequest request, RestoreSource& base, LogSource* log) = 0;
     /// The driver knows the order of base and log. `log` is nullptr when the base alone is wanted.
     virtual Task<Restored> restore(RestoreRequest request, RestoreSource& base, LogSource* log) = 0;
     /// Gives back what it holds on the server (slot).

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "varve/bytes.hpp"
 
@@ -76,8 +77,21 @@ void write_all(int fd, ByteView bytes, const std::filesystem::path& path);
 void write_all_at(int fd, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
 
 void fsync_directory(const std::filesystem::path& path);
-/// Makes every file and directory below `root` durable with one syncfs per filesystem met.
-void sync_tree(const std::filesystem::path& root);
+/// The filesystems that `directories` lie on, held from before the first write: what then fails on its way to the disk is
+/// reported by sync(), and directories may shut us out meanwhile.
+class HeldFilesystems {
+public:
+    explicit HeldFilesystems(const std::vector<std::filesystem::path>& directories);
+    /// Everything that was written to them is durable: one syncfs each.
+    void sync() const;
+
+private:
+    struct Held {
+        std::filesystem::path path;
+        Descriptor folder;
+    };
+    std::vector<Held> held_;
+};
 /// mkdir -p with `mode` for what is new; every new directory and its parent is fsynced.
 void make_directories(const std::filesystem::path& path, mode_t mode = 0700);
 

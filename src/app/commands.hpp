@@ -23,6 +23,8 @@ Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request);
 Task<cli::WalFetchResult> fetch_wal(App& app, cli::WalFetchRequest request);
 
 Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request);
+/// The plan of a run; refuses what the run would refuse before it writes.
+Task<cli::RestorePlanResult> rehearse_restore(App& app, cli::RestoreRunRequest request);
 Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request, ReportProgress report);
 
 Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);

@@ -8,7 +8,7 @@ namespace varve {
 
 namespace {
 
-RestoreOrder order_of(const cli::RestoreOptions& options) {
+RestoreOrder order_of(const App& app, const cli::RestoreOptions& options) {
     if (options.into)
         throw Error{Fault::unsupported, "--into is for logical backups of MySQL and MariaDB, which this build does not have"}
             .hint("Restore to a new directory with --to.");
@@ -23,6 +23,8 @@ RestoreOrder order_of(const cli::RestoreOptions& options) {
     order.as_production = options.as_production;
     order.on_demand_log = options.on_demand_wal;
     order.owner = options.owner;
+    order.plan_file = order.to.string() + ".varve-plan.json";
+    order.config_file = std::filesystem::absolute(app.config().file);
     return order;
 }
 
@@ -48,41 +50,52 @@ std::vector<cli::PathRow> rows_of(const Driver& driver, const LineagePath& path)
     return rows;
 }
 
-}  // namespace
-
-Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request) {
-    auto& source = app.source(request.options.source);
-    const auto order = order_of(request.options);
-    const auto plan = co_await plan_restore(app.jobs(), source, order, co_await ask_known_through(app, request.options.source));
+cli::RestorePlanResult result_of(const Source& source, const cli::RestoreOptions& options, const RestoreOrder& order,
+                                 const RestorePlan& plan) {
     cli::RestorePlanResult result;
-    result.source = request.options.source;
+    result.source = options.source;
     result.base = plan.base.name.id;
     result.base_start_time = from_format(plan.base.structure.start_time());
     result.base_stop_time = from_format(plan.base.structure.stop_time());
-    result.target_requested = cli::words_of(request.options.target, request.options.backup);
+    result.target_requested = cli::words_of(options.target, options.backup);
     if (plan.target.position) result.target_position = plan.target.position->text;
     result.explanation = plan.target.explanation;
     result.path = rows_of(*source.driver, plan.path);
     result.bytes = plan.bytes;
     result.to = order.to.string();
     result.notes = plan.notes;
-    co_return result;
+    return result;
+}
+
+}  // namespace
+
+Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request) {
+    auto& source = app.source(request.options.source);
+    const auto order = order_of(app, request.options);
+    const auto plan = co_await plan_restore(app.jobs(), source, order, co_await ask_known_through(app, request.options.source));
+    co_return result_of(source, request.options, order, plan);
+}
+
+Task<cli::RestorePlanResult> rehearse_restore(App& app, cli::RestoreRunRequest request) {
+    auto& source = app.source(request.options.source);
+    const auto order = order_of(app, request.options);
+    const auto plan =
+        co_await rehearse_restore(app.jobs(), source, order, co_await ask_known_through(app, request.options.source));
+    co_return result_of(source, request.options, order, plan);
 }
 
 Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request, ReportProgress report) {
     auto& source = app.source(request.options.source);
-    auto order = order_of(request.options);
-    if (order.on_demand_log) {
-        order.plan_file = order.to.string() + ".varve-plan.json";
-        order.config_file = std::filesystem::absolute(app.config().file);
-    }
+    auto order = order_of(app, request.options);
     const auto done = co_await run_restore(app.jobs(), source, order, std::move(report),
                                            co_await ask_known_through(app, request.options.source));
     cli::RestoreRunResult result;
     result.source = request.options.source;
     result.base = done.base.id;
     result.target_requested = cli::words_of(request.options.target, request.options.backup);
-    if (done.restored.reached) result.target_reached = done.restored.reached->text;
+    // A server that rolls forward by itself will stop where the plan says.
+    const auto& reached = done.restored.reached ? done.restored.reached : done.target.position;
+    if (reached) result.target_reached = source.driver->print_position(reached->at);
     result.to = order.to.string();
     result.bytes_written = done.restored.bytes_written;
     result.bytes_kept = done.read.bytes_kept;

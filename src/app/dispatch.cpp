@@ -137,10 +137,11 @@ public:
         return {};
     }
 
-    /// Nothing is opened and nothing changes; a name that the configuration does not know is refused as it would be for good.
+    /// Nothing changes and, but for a restore, nothing is opened; a name that the configuration does not know is refused as it
+    /// would be for good.
     cli::Answer dry_run() {
         if (const auto* restore = std::get_if<cli::RestoreRunRequest>(&line_.request))
-            return (*this)(cli::RestorePlanRequest{.options = restore->options});
+            return here([](App& app, cli::RestoreRunRequest asked) { return rehearse_restore(app, std::move(asked)); }, *restore);
         const auto steps = cli::dry_run_of(line_.request);
         if (!steps) throw Error{Fault::unsupported, line_.command + " cannot be run dry"};
         const auto config = load();

@@ -6,6 +6,13 @@ namespace varve {
 
 void LogSink::known_through(std::uint64_t, Instant) {}
 
+void ContentWritten::require_whole(const std::string& remedy) const {
+    if (damage.empty()) return;
+    std::string all;
+    for (const auto& sentence : damage) all += (all.empty() ? "" : " | ") + sentence;
+    throw Error{Fault::corrupt, all}.hint(remedy);
+}
+
 std::string Driver::print_position(std::uint64_t at) const { return std::to_string(at); }
 
 Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {

@@ -51,18 +51,6 @@ private:
     bool moved_ = false;
 };
 
-void sync_filesystem(const fs::path& path) {
-    const Descriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder) throw system_error(errno, "open", path);
-    if (::syncfs(folder.get()) != 0) throw system_error(errno, "syncfs", path);
-}
-
-dev_t device_of(const fs::path& path) {
-    struct ::stat status{};
-    if (::lstat(path.c_str(), &status) != 0) throw system_error(errno, "stat", path);
-    return status.st_dev;
-}
-
 }  // namespace
 
 void replace_file(const fs::path& path, ByteView content, mode_t mode) {
@@ -87,14 +75,20 @@ void fsync_directory(const fs::path& path) {
     if (::fsync(folder.get()) != 0) throw system_error(errno, "fsync", path);
 }
 
-void sync_tree(const fs::path& root) {
-    std::set<dev_t> synced{device_of(root)};
-    sync_filesystem(fs::is_directory(root) ? root : folder_of(root));
-    if (!fs::is_directory(root)) return;
-    for (const auto& entry : fs::recursive_directory_iterator{root}) {
-        if (entry.is_symlink() || !entry.is_directory()) continue;
-        if (synced.insert(device_of(entry.path())).second) sync_filesystem(entry.path());
+HeldFilesystems::HeldFilesystems(const std::vector<fs::path>& directories) {
+    std::set<dev_t> devices;
+    for (const auto& path : directories) {
+        Descriptor folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (!folder) throw system_error(errno, "open", path);
+        struct ::stat status{};
+        if (::fstat(folder.get(), &status) != 0) throw system_error(errno, "fstat", path);
+        if (devices.insert(status.st_dev).second) held_.push_back({path, std::move(folder)});
     }
+}
+
+void HeldFilesystems::sync() const {
+    for (const auto& held : held_)
+        if (::syncfs(held.folder.get()) != 0) throw system_error(errno, "syncfs", held.path);
 }
 
 void make_directories(const fs::path& path, mode_t mode) {

@@ -59,6 +59,19 @@ ArchiveContent content_of(const ArchiveView& view, std::optional<Instant> known_
     return content;
 }
 
+std::vector<ArchiveView::Silent> silent_of(Copies& copies, const std::vector<RepositoryName>& at_backups,
+                                           const std::vector<RepositoryName>& at_log) {
+    std::vector<ArchiveView::Silent> silent;
+    const auto answered = [&](const Copy& copy) {
+        return std::ranges::find(at_backups, copy.name) == at_backups.end() &&
+               std::ranges::find(at_log, copy.name) == at_log.end();
+    };
+    for (const bool required : {true, false})
+        for (const auto& copy : copies.all())
+            if (copy.required == required && !answered(copy)) silent.push_back({.copy = copy.name, .required = required});
+    return silent;
+}
+
 }  // namespace
 
 const ArchiveView::Backup& ArchiveView::backup(const BackupId& id) const {
@@ -78,7 +91,8 @@ void ArchiveView::require_whole(const BackupId& id) const {
 Task<ArchiveView> read_archive(JobContext& context, const Source& archived, std::optional<Instant> known_through) {
     const auto& source = archived.setup.name;
     ArchiveView view;
-    for (const auto& name : co_await context.repository.backups(source)) {
+    const auto listing = co_await context.repository.list_backups(source);
+    for (const auto& name : listing.backups) {
         try {
             auto manifest = co_await context.repository.manifest(source, name);
             view.backups.push_back({.name = std::move(manifest.name), .structure = std::move(manifest.structure)});
@@ -89,6 +103,7 @@ Task<ArchiveView> read_archive(JobContext& context, const Source& archived, std:
         }
     }
     view.log = co_await LogCatalog::read(context.repository, source);
+    view.silent = silent_of(context.repository.copies(), listing.unanswered, view.log.unanswered());
     view.content = content_of(view, known_through);
     view.content.print_position = [driver = archived.driver.get()](std::uint64_t at) { return driver->print_position(at); };
     co_return view;

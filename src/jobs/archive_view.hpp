@@ -26,6 +26,12 @@ struct ArchiveView {
     std::vector<Damaged> damaged;  ///< newest first
     LogCatalog log;
     ArchiveContent content;
+    /// Copies of the repository that did not say what they have: one of them may hold something newer.
+    struct Silent {
+        RepositoryName copy;
+        bool required = true;
+    };
+    std::vector<Silent> silent;  ///< required ones first
 
     /// Fault::missing when there is none; Fault::corrupt, with the object's name, when its manifest is damaged.
     const Backup& backup(const BackupId& id) const;

@@ -22,8 +22,8 @@ struct RestoreOrder {
     std::map<std::string, std::filesystem::path> tablespaces;
     bool as_production = false;
     bool on_demand_log = false;
-    std::filesystem::path plan_file;    ///< on_demand_log: where wal-fetch finds the path
-    std::filesystem::path config_file;  ///< on_demand_log: the configuration that wal-fetch uses
+    std::filesystem::path plan_file;    ///< where wal-fetch finds the path; empty: the log cannot be fetched on demand
+    std::filesystem::path config_file;  ///< the configuration that wal-fetch uses
     std::optional<std::string> owner;
 };
 
@@ -51,8 +51,11 @@ struct RestoreReport {
 Task<RestorePlan> plan_restore(JobContext& context, Source& source, const RestoreOrder& order,
                                std::optional<Instant> known_through = {});
 
-/// plan_restore, the space it needs, then the driver's restore. Whatever fails leaves the target marked as unfinished by the
-/// driver.
+/// plan_restore, and everything that run_restore refuses before it writes. Writes nothing.
+Task<RestorePlan> rehearse_restore(JobContext& context, Source& source, const RestoreOrder& order,
+                                   std::optional<Instant> known_through = {});
+
+/// rehearse_restore, then the driver's restore. Whatever fails leaves the target marked as unfinished by the driver.
 Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrder order, ReportProgress report,
                                 std::optional<Instant> known_through = {});
 

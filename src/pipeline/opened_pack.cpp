@@ -31,6 +31,7 @@ OpenedPack::OpenedPack(const StoredPack& stored, Bytes bytes, const RepositoryId
         structure.chunk_ids().size() != records() * sizeof(ChunkId))
         throw Error{Fault::corrupt, name_ + ": its table does not fit its chunks"};
     ids_ = std::move(*structure.mutable_chunk_ids());
+    lengths_.resize(records());
     if (!reader_.reads_content()) {
         throw Error{Fault::denied, name_ + ": the keys held here do not open content"}
             .hint("Reading content needs the restore key or the recovery kit.")
@@ -69,12 +70,25 @@ void OpenedPack::read_record(std::uint32_t number, Bytes& into) {
     }
     if (!std::ranges::equal(hasher_.id_of(into), id(number)))
         throw Error{Fault::corrupt, name_ + ": chunk " + std::to_string(number) + " is not what its id says"};
+    lengths_[number] = into.size();
 }
 
 void OpenedPack::read(const ChunkEntry& entry, Bytes& into) {
     const auto number = find(entry);
     if (!number) throw Error{Fault::corrupt, name_ + ": it has no such chunk at offset " + std::to_string(entry.offset)};
     read_record(*number, into);
+}
+
+std::uint64_t OpenedPack::length_of(const ChunkEntry& entry) {
+    const auto number = find(entry);
+    const auto known = [&] {
+        const std::lock_guard lock{mutex_};
+        return number ? lengths_[*number] : std::nullopt;
+    }();
+    if (known) return *known;
+    Bytes plain;
+    read(entry, plain);
+    return plain.size();
 }
 
 void OpenedPack::check_all() {

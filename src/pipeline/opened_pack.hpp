@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "format/envelope.hpp"
 #include "pipeline/chunk_hasher.hpp"
@@ -27,6 +29,8 @@ public:
     bool lists(const ChunkEntry& entry) const;
     /// Every chunk of the pack, decrypted and checked. Fault::corrupt.
     void check_all();
+    /// The plaintext length of a chunk that the pack lists; read() and check_all() learn it.
+    std::uint64_t length_of(const ChunkEntry& entry);
 
 private:
     std::uint32_t records() const noexcept { return reader_.records(); }
@@ -38,6 +42,7 @@ private:
     Bytes bytes_;
     ObjectReader reader_;
     std::string ids_;
+    std::vector<std::optional<std::uint64_t>> lengths_;  ///< plaintext, as far as records were read
     std::mutex mutex_;
     ChunkHasher hasher_;
 };

@@ -125,14 +125,6 @@ std::vector<std::string> DamageReport::sentences() const {
     return sentences;
 }
 
-void DamageReport::raise() const {
-    std::string all;
-    for (const auto& sentence : sentences()) all += (all.empty() ? "" : " | ") + sentence;
-    throw Error{Fault::corrupt, all}.hint(
-        "Everything else was restored. Heal the pack from another copy, or take these files from "
-        "another backup.");
-}
-
 bool is_damage(const Error& error) noexcept { return error.fault() == Fault::corrupt || error.fault() == Fault::missing; }
 
 // --------------------------------------------------------------------------------------------------------------- Recall

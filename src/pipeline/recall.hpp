@@ -27,7 +27,7 @@ struct RecallPlan {
 };
 
 /// io thread; work is done on the cpu pool. The file list is read once, when it is first needed, into a file without a name.
-/// What is damaged is Fault::corrupt and names the pack and the files it harms; everything else can still be restored.
+/// What is damaged is named with its pack and the files it harms; everything else can still be restored.
 class Recall final : public RestoreSource {
 public:
     Recall(Pools& pools, PackOrigin& origin, RecallPlan plan);
@@ -35,9 +35,8 @@ public:
 
     const BackupFacts& facts() const override;
     Task<> each(EntryVisitor& visitor) override;
-    /// After damage the rest of `files` is written all the same before it is thrown, and files that were created and cannot be
-    /// filled are removed again.
-    Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode mode) override;
+    /// Files that were created and cannot be filled are removed again.
+    Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode mode) override;
     std::unique_ptr<ByteSource> open(const Entry& entry) override;
 
     /// Every chunk of every pack the backup lists, checked against its id, and every chunk that the file list names looked up:

@@ -30,41 +30,42 @@ void gather(Checking& checking, const PackShelf& shelf) {
     }
 }
 
+/// Chunks that are not as the list says, told by their number and the first file.
+class Mismatch {
+public:
+    void add(const WantedChunk& chunk) {
+        if (count_++ == 0) file_ = chunk.file;
+    }
+    void tell(std::vector<std::string>& damaged, const std::string& pack, const char* what, const RecallList* list) const {
+        if (count_ > 0) damaged.push_back(pack + ": " + std::to_string(count_) + what + list->message(file_).path());
+    }
+
+private:
+    std::size_t count_ = 0;
+    std::uint32_t file_ = 0;
+};
+
 /// cpu pool. Gives sentences.
 std::vector<std::string> check_pack(OpenedPack& pack, std::span<const WantedChunk> wanted, const RecallList* list,
                                     bool every_chunk) {
     std::vector<std::string> damaged;
     try {
         if (every_chunk) pack.check_all();
+        for (const auto& chunk : wanted)
+            if (!every_chunk && pack.lists(chunk.entry)) pack.length_of(chunk.entry);
     } catch (const Error& error) {
         if (!is_damage(error)) throw;
         damaged.push_back(error.sentence());
     }
-    std::size_t absent = 0, other_length = 0;
-    std::string harmed, misread;
-    Bytes plain;
-    std::optional<std::uint32_t> at_hand;  // offset of the chunk in `plain`: the same one may be wanted many times
+    Mismatch absent, longer;
     for (const auto& chunk : wanted) {
-        if (!pack.lists(chunk.entry)) {
-            if (absent++ == 0) harmed = list->message(chunk.file).path();
-            continue;
-        }
-        try {
-            if (at_hand != chunk.entry.offset) pack.read(chunk.entry, plain);
-            at_hand = chunk.entry.offset;
-        } catch (const Error& error) {
-            if (!is_damage(error)) throw;
-            at_hand.reset();
-            continue;  // said when all chunks of the pack were read
-        }
-        if (plain.size() != chunk.length && other_length++ == 0) misread = list->message(chunk.file).path();
+        if (!pack.lists(chunk.entry))
+            absent.add(chunk);
+        else if (damaged.empty() && pack.length_of(chunk.entry) != chunk.length)
+            longer.add(chunk);
     }
-    if (other_length > 0)
-        damaged.push_back(pack.name() + ": " + std::to_string(other_length) +
-                          " chunks have another length than the list says, first of " + misread);
-    if (absent > 0)
-        damaged.push_back(pack.name() + ": " + std::to_string(absent) + " chunks that the list names are not in it, first of " +
-                          harmed);
+    absent.tell(damaged, pack.name(), " chunks that the list names are not in it, first of ", list);
+    longer.tell(damaged, pack.name(), " chunks have another length than the list says, first of ", list);
     return damaged;
 }
 

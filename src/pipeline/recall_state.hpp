@@ -41,11 +41,8 @@ class DamageReport {
 public:
     /// `what` names the pack.
     void add(const std::string& what, const std::string& path);
-    bool empty() const noexcept { return harmed_.empty(); }
     /// One for each thing that is damaged: "pack …: it is not what was stored; harms a, b and 3 more files".
     std::vector<std::string> sentences() const;
-    /// Fault::corrupt with all of them.
-    [[noreturn]] void raise() const;
 
 private:
     std::map<std::string, std::set<std::string>> harmed_;

@@ -46,17 +46,31 @@ struct Visit {
     std::vector<Harm> harms;
 };
 
-/// The chunks of the next targets, as many as are gathered at once. cpu pool.
+void mark_harmed(Writing& writing, const std::string& what, std::uint32_t file) {
+    const auto& path = writing.targets[file].entry.path;
+    writing.harmed.insert(file);
+    writing.damage.add(what, path);
+}
+
+/// The chunks of the next targets, as many as are gathered at once. An entry that contradicts itself or the manifest harms its
+/// own file. cpu pool.
 void gather(Writing& writing, const PackShelf& shelf) {
     writing.wanted.clear();
     while (writing.gathered < writing.targets.size() && writing.wanted.size() < wanted_at_once) {
-        const auto file = writing.gathered++;
+        const auto file = static_cast<std::uint32_t>(writing.gathered++);
         const auto& target = writing.targets[file];
         const auto entry = writing.list->message(writing.list->ordinal_of(target.entry));
         if (entry.kind() != static_cast<std::uint32_t>(EntryKind::file))
             throw Error{Fault::invalid, entry.path() + " is no regular file: it has no content to write"};
         writing.sizes[file] = entry.size();
-        append_wanted(writing.wanted, entry, static_cast<std::uint32_t>(file), shelf);
+        const auto before = writing.wanted.size();
+        try {
+            append_wanted(writing.wanted, entry, file, shelf);
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            writing.wanted.resize(before);
+            mark_harmed(writing, error.sentence(), file);
+        }
     }
 }
 
@@ -112,7 +126,11 @@ Visit write_chunks(OpenedPack& pack, std::span<const WantedChunk> chunks, Restor
                 visit.harms.push_back({.what = harm, .file = begin->file});
                 continue;
             }
-            if (plain.size() != begin->length) throw Error{Fault::corrupt, "a chunk has another length than the list says"};
+            if (plain.size() != begin->length) {
+                visit.harms.push_back(
+                    {.what = pack.name() + ": a chunk has another length than the file list says", .file = begin->file});
+                continue;
+            }
             files.write(begin->file, begin->at, plain);
             visit.bytes_written += plain.size();
         }
@@ -139,10 +157,7 @@ Task<> restore_pack(Recall::State& state, std::shared_ptr<Writing> writing, std:
         for (const auto& chunk : chunks) visit.harms.push_back({.what = harm, .file = chunk.file});
     }
     state.progress.bytes_written += visit.bytes_written;
-    for (const auto& each : visit.harms) {
-        writing->harmed.insert(each.file);
-        writing->damage.add(each.what, writing->targets[each.file].entry.path);
-    }
+    for (const auto& each : visit.harms) mark_harmed(*writing, each.what, each.file);
 }
 
 /// WriteMode::delta: takes out what the files have already. io thread.
@@ -169,7 +184,7 @@ void settle(Writing& writing) {
 
 }  // namespace
 
-Task<std::uint64_t> Recall::write(std::vector<FileTarget> files, WriteMode mode) {
+Task<ContentWritten> Recall::write(std::vector<FileTarget> files, WriteMode mode) {
     const auto state = state_;
     const auto written_before = state->progress.bytes_written;
     const auto writing = std::make_shared<Writing>(std::move(files), mode, co_await state->list());
@@ -181,8 +196,10 @@ Task<std::uint64_t> Recall::write(std::vector<FileTarget> files, WriteMode mode)
                                   [&](std::span<const WantedChunk> chunks) { return restore_pack(*state, writing, chunks); });
     }
     co_await on_pool(state->pools.blocking, [writing] { settle(*writing); });
-    if (!writing->damage.empty()) writing->damage.raise();
-    co_return state->progress.bytes_written - written_before;
+    ContentWritten done{
+        .bytes = state->progress.bytes_written - written_before, .damage = writing->damage.sentences(), .harmed = {}};
+    for (const auto file : writing->harmed) done.harmed.insert(writing->targets[file].entry.path);
+    co_return done;
 }
 
 }  // namespace varve

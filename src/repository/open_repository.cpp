@@ -76,10 +76,16 @@ void OpenRepository::report_once(const ObjectKey& key) {
 }
 
 Task<std::vector<BackupName>> OpenRepository::backups(SourceName source) {
+    auto listing = co_await list_backups(std::move(source));
+    co_return std::move(listing.backups);
+}
+
+Task<Repository::BackupListing> OpenRepository::list_backups(SourceName source) {
     const auto folder = co_await find_folder(source);
+    // Without a folder only the silence counts: a copy that does not answer may be the one that has the source.
+    auto listing = co_await copies_->list_held("backup/" + folder.value_or("") + (folder ? "/" : ""));
+    if (!folder) co_return BackupListing{.backups = {}, .unanswered = std::move(listing.unanswered)};
     std::vector<BackupName> names;
-    if (!folder) co_return names;
-    auto listing = co_await copies_->list_held("backup/" + *folder + "/");
     for (auto& held : listing.objects) {
         const auto key = find_backup_key(held.object.key);
         if (!key) {
@@ -95,7 +101,7 @@ Task<std::vector<BackupName>> OpenRepository::backups(SourceName source) {
     }
     std::ranges::sort(
         names, [](const BackupName& a, const BackupName& b) { return std::tie(b.start, b.key) < std::tie(a.start, a.key); });
-    co_return names;
+    co_return BackupListing{.backups = std::move(names), .unanswered = std::move(listing.unanswered)};
 }
 
 std::vector<LogName> OpenRepository::parse_logs(std::vector<HeldObject> objects) {

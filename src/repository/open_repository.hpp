@@ -24,6 +24,7 @@ public:
     Task<std::vector<SourceName>> sources() override;
     Task<std::optional<std::string>> find_folder(SourceName source) override;
     Task<std::vector<BackupName>> backups(SourceName source) override;
+    Task<BackupListing> list_backups(SourceName source) override;
     Task<std::vector<LogName>> logs(SourceName source) override;
     Task<LogListing> list_logs(SourceName source, Copies::Answers answers) override;
     Task<std::vector<LogName>> newest_logs(SourceName source, std::string lineage, std::uint64_t from) override;

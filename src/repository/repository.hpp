@@ -82,7 +82,12 @@ public:
     /// there is none of this source.
     virtual Task<std::optional<std::string>> find_folder(SourceName source) = 0;
     virtual Task<std::vector<BackupName>> backups(SourceName source) = 0;  ///< newest first
-    virtual Task<std::vector<LogName>> logs(SourceName source) = 0;        ///< by lineage, then position
+    struct BackupListing {
+        std::vector<BackupName> backups;         ///< newest first
+        std::vector<RepositoryName> unanswered;  ///< copies that may have more
+    };
+    virtual Task<BackupListing> list_backups(SourceName source) = 0;
+    virtual Task<std::vector<LogName>> logs(SourceName source) = 0;  ///< by lineage, then position
     struct LogListing {
         std::vector<LogName> logs;               ///< by lineage, then position
         std::vector<RepositoryName> unanswered;  ///< copies that may have more

@@ -4,7 +4,6 @@ KNOWN_OPEN = {
     "test_gap.py::test_nothing_is_lost_while_the_store_is_unwritable_and_it_catches_up_by_itself": "lag does not show in status in time",
     "test_gap.py::test_a_full_repository_stops_nothing_and_is_said": "passes on an idle machine only",
     "test_timelines.py::test_a_segment_pushed_with_other_bytes_makes_a_lineage_and_an_alert": "passes on an idle machine only",
-    "test_base.py::test_a_delta_restore_writes_only_what_differs": "the staged log is counted with what a delta writes",
 }
 
 

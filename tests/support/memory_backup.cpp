@@ -74,7 +74,7 @@ Task<> MemoryBackup::each(EntryVisitor& visitor) {
     for (const auto& [path, item] : stored_) co_await visitor.visit(item.entry);
 }
 
-Task<std::uint64_t> MemoryBackup::write(std::vector<FileTarget> files, WriteMode mode) {
+Task<ContentWritten> MemoryBackup::write(std::vector<FileTarget> files, WriteMode mode) {
     std::uint64_t bytes = 0;
     for (const auto& file : files) {
         const auto& content = stored_.at(file.entry.path).content;
@@ -84,7 +84,7 @@ Task<std::uint64_t> MemoryBackup::write(std::vector<FileTarget> files, WriteMode
         write_all(opened.get(), content, file.path);
         bytes += content.size();
     }
-    co_return bytes;
+    co_return ContentWritten{.bytes = bytes, .damage = {}, .harmed = {}};
 }
 
 std::unique_ptr<ByteSource> MemoryBackup::open(const Entry& entry) {

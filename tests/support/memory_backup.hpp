@@ -25,7 +25,7 @@ public:
 
     const BackupFacts& facts() const override { return facts_; }
     Task<> each(EntryVisitor& visitor) override;
-    Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode mode) override;
+    Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode mode) override;
     std::unique_ptr<ByteSource> open(const Entry& entry) override;
 
     /// What the driver said at its end: a restore wants it.

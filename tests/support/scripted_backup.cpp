@@ -128,15 +128,21 @@ Task<> ScriptedRestoreSource::each(EntryVisitor& visitor) {
     }
 }
 
-Task<std::uint64_t> ScriptedRestoreSource::write(std::vector<FileTarget> files, WriteMode) {
+Task<ContentWritten> ScriptedRestoreSource::write(std::vector<FileTarget> files, WriteMode) {
     co_await check_stop();
-    std::uint64_t bytes = 0;
+    ContentWritten written;
     for (const auto& file : files) {
-        const auto& content = entries_.at(file.entry.path).content;
+        const auto& path = file.entry.path;
+        if (damaged.contains(path)) {
+            written.damage.push_back("the pack is gone; harms " + path);
+            written.harmed.insert(path);
+            continue;
+        }
+        const auto& content = entries_.at(path).content;
         create_file(file.path, content);
-        bytes += content.size();
+        written.bytes += content.size();
     }
-    co_return bytes;
+    co_return written;
 }
 
 std::unique_ptr<ByteSource> ScriptedRestoreSource::open(const Entry& entry) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,11 @@ public:
     explicit ScriptedRestoreSource(KeptEntries entries, BackupFacts facts = {})
         : entries_{std::move(entries)}, facts_{std::move(facts)} {}
 
+    std::set<std::string> damaged;  ///< paths whose content cannot be had
+
     const BackupFacts& facts() const override { return facts_; }
     Task<> each(EntryVisitor& visitor) override;
-    Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode mode) override;
+    Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode mode) override;
     std::unique_ptr<ByteSource> open(const Entry& entry) override;
 
 private:

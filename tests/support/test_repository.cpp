@@ -53,6 +53,7 @@ Task<CommittedBackup> store_backup(Repository& repository, std::vector<Bytes> ch
     auto pack = seal_pack(repository, chunks);
     format::ManifestStructure structure;
     structure.set_source(test_source.text());
+    structure.set_stop_time(to_format(co_await repository.now()));
     auto& use = *structure.add_packs();
     use.set_name(std::string{pack.name.begin(), pack.name.end()});
     use.set_size(pack.bytes.size());

@@ -339,6 +339,49 @@ TEST_CASE("databases in the tree are pointed out") {
     CHECK(bench.findings(Finding::Level::error).empty());
 }
 
+TEST_CASE("one damaged file is left out and named, and everything else is finished") {
+    Bench bench;
+    write_text(bench.tree / "a/good", "good");
+    write_text(bench.tree / "a/lost", "lost");
+    fs::create_hard_link(bench.tree / "a/lost", bench.tree / "second");
+    fs::create_symlink("a/good", bench.tree / "link");
+    fs::permissions(bench.tree / "a", fs::perms{0500});
+    bench.back_up();
+    ScriptedRestoreSource source{bench.sink.entries, bench.facts};
+    source.damaged = {"a/lost"};
+    RestoreRequest request;
+    request.to = bench.folder / "out";
+
+    try {
+        run(bench.io, bench.driver()->restore(request, source, nullptr));
+        FAIL("the damage was not told");
+    } catch (const Error& error) {
+        CHECK(error.exit_code() == 13);
+        CHECK_THAT(error.sentence(), Catch::Contains("a/lost"));
+        CHECK_THAT(error.remedy(), Catch::Contains("Everything else was restored"));
+    }
+
+    CHECK(read_text(request.to / "a/good") == "good");
+    CHECK(fs::read_symlink(request.to / "link") == "a/good");
+    CHECK_FALSE(fs::exists(request.to / "a/lost"));
+    CHECK_FALSE(fs::exists(request.to / "second"));
+    CHECK((fs::status(request.to / "a").permissions() & fs::perms::all) == fs::perms{0500});
+}
+
+TEST_CASE("a restore is refused before it writes when there is no room for it") {
+    Bench bench;
+    write_text(bench.tree / "file", "x");
+    bench.back_up();
+    auto entries = bench.sink.entries;
+    entries.at("file").entry.size = std::uint64_t{1} << 60;
+    ScriptedRestoreSource source{entries, bench.facts};
+    RestoreRequest request;
+    request.to = bench.folder / "out";
+
+    CHECK_THROWS_WITH(run(bench.io, bench.driver()->restore(request, source, nullptr)), Catch::Contains("has room for"));
+    CHECK_FALSE(fs::exists(request.to));
+}
+
 TEST_CASE("a restore leaves a directory with something in it alone") {
     Bench bench;
     write_text(bench.tree / "x", "new");

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "postgresql/restore_config.hpp"
 #include "postgresql/restore_files.hpp"
@@ -57,9 +59,9 @@ public:
     Task<> each(EntryVisitor& visitor) override {
         for (const auto& entry : entries) co_await visitor.visit(entry);
     }
-    Task<std::uint64_t> write(std::vector<FileTarget> files, WriteMode) override {
+    Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode) override {
         for (const auto& file : files) test::write_text(file.path, file.entry.path);
-        co_return files.size();
+        co_return ContentWritten{.bytes = files.size(), .damage = {}, .harmed = {}};
     }
     std::unique_ptr<ByteSource> open(const Entry&) override { return nullptr; }
 
@@ -150,6 +152,12 @@ TEST_CASE("a delta is refused in a directory that is no cluster, and in one that
     CHECK_NOTHROW(check_directories(plan));
     test::write_text(folder / "new/postmaster.pid", std::to_string(::getpid()) + "\n");
     CHECK(fault_when_checked(plan) == Fault::refused);
+
+    // A process that is not seen here may be a server in another container.
+    test::write_text(folder / "new/postmaster.pid", "4194304\n");
+    CHECK_THROWS_WITH(check_directories(plan), Catch::Contains("a server may be running"));
+    fs::remove(folder / "new/postmaster.pid");
+    CHECK_NOTHROW(check_directories(plan));
 }
 
 TEST_CASE("a tablespace's directory that is in use is refused with the way out", "[postgresql]") {
@@ -160,6 +168,25 @@ TEST_CASE("a tablespace's directory that is in use is refused with the way out",
     const auto plan = test::run(make_restore_plan(request_to(folder / "new"), backup));
 
     CHECK_THROWS_WITH(check_directories(plan), Catch::Contains("fast"));
+
+    // An empty one may be in use as well: a tablespace without a table.
+    fs::remove_all(folder / "fast/PG_15_202209061/5");
+    CHECK_THROWS_WITH(check_directories(plan), Catch::Contains("fast"));
+}
+
+TEST_CASE("room is asked for the staged log too, and in a delta for nothing else", "[postgresql]") {
+    test::TempDir folder;
+    MemoryBackup backup;
+    auto plan = test::run(make_restore_plan(request_to(folder / "new"), backup));
+    const auto all = std::numeric_limits<std::uint64_t>::max() / 4;
+
+    CHECK_FALSE(find_shortage(plan, 0));
+    CHECK(find_shortage(plan, all));
+    plan.bytes = all;
+    CHECK(find_shortage(plan, 0));
+    plan.mode = WriteMode::delta;
+    CHECK_FALSE(find_shortage(plan, 0));
+    CHECK(find_shortage(plan, all));
 }
 
 TEST_CASE("no server starts on a restored directory before the restore has ended", "[postgresql]") {
@@ -167,11 +194,14 @@ TEST_CASE("no server starts on a restored directory before the restore has ended
     MemoryBackup backup;
     const auto plan = test::run(make_restore_plan(request_to(folder / "new"), backup));
 
+    prepare_staging(plan);
+    test::run(backup.write(log_to_stage(plan), WriteMode::create));
     prepare_directories(plan);
+    const HeldFilesystems held{directories_of(plan)};
     test::run(backup.write(files_to_write(plan), WriteMode::create));
     CHECK_FALSE(fs::exists(folder / "new/global/pg_control"));
     CHECK(fs::exists(plan.marker()));
-    finish_restore(plan, std::nullopt);
+    finish_restore(plan, std::nullopt, {}, held);
 
     CHECK(test::read_text(folder / "new/global/pg_control") == "pgdata/global/pg_control");
     CHECK(test::read_text(folder / "new/backup_label") == "label/backup_label");
@@ -271,4 +301,51 @@ TEST_CASE("old recovery settings are put out of force in every included file", "
     CHECK_FALSE(find_setting(test::read_text(folder / "more.conf"), "primary_conninfo"));
     CHECK_FALSE(find_setting(test::read_text(folder / "postgresql.auto.conf"), "max_connections"));
     CHECK(test::read_text(folder / "pg_hba.conf") == "local all all trust\n");
+}
+
+TEST_CASE("a restore neither reads nor writes the files of production through a link", "[postgresql]") {
+    test::TempDir folder, production;
+    RestorePlan plan;
+    plan.to = folder.path();
+    const std::string in_use = "recovery_target_time = '2020-01-01'\nwork_mem = 9MB\n";
+    test::write_text(production / "conf.d/1.conf", in_use);
+    test::write_text(production / "one.conf", in_use);
+    test::write_text(production / "pg_hba.conf", "local all all trust\n");
+    test::write_text(folder / "postgresql.conf", "include_dir 'conf.d'\ninclude 'one.conf'\ninclude 'linked/two.conf'\n");
+    fs::create_directory_symlink(production / "conf.d", folder / "conf.d");
+    fs::create_symlink(production / "one.conf", folder / "one.conf");
+    fs::create_directory_symlink(production.path(), folder / "linked");
+    fs::create_symlink(production / "pg_hba.conf", folder / "pg_hba.conf");
+    const Properties facts{
+        {"data_directory", "/srv/old"}, {"config_file", "/srv/old/postgresql.conf"}, {"hba_file", "/srv/old/pg_hba.conf"}};
+    const OutsideConfig outside{{"/srv/old/conf.d/1.conf", "recovery_target_time = '2020-01-01'\nwork_mem = 5MB\n"},
+                                {"/srv/old/pg_hba.conf", "local all all peer\n"}};
+
+    const auto made = write_configuration(plan, facts, outside, {});
+
+    CHECK(test::read_text(production / "conf.d/1.conf") == in_use);
+    CHECK(test::read_text(production / "one.conf") == in_use);
+    CHECK_FALSE(fs::exists(production / "two.conf"));
+    for (const auto* name : {"conf.d", "one.conf", "linked", "pg_hba.conf"})
+        CHECK_FALSE(fs::is_symlink(fs::symlink_status(folder / name)));
+    CHECK(find_setting(test::read_text(folder / "conf.d/1.conf"), "work_mem") == "5MB");
+    CHECK_FALSE(find_setting(test::read_text(folder / "conf.d/1.conf"), "recovery_target_time"));
+    CHECK_FALSE(find_setting(test::read_text(folder / "one.conf"), "work_mem"));
+    CHECK(fs::exists(folder / "linked/two.conf"));
+    CHECK(test::read_text(folder / "pg_hba.conf") == "local all all peer\n");
+    CHECK(std::ranges::find(made, folder / "conf.d") != made.end());
+}
+
+TEST_CASE("a configuration that lay in a folder of the data directory keeps its includes", "[postgresql]") {
+    test::TempDir folder;
+    RestorePlan plan;
+    plan.to = folder.path();
+    test::write_text(folder / "conf/postgresql.conf", "include 'more.conf'\nport = 5433\n");
+    test::write_text(folder / "conf/more.conf", "primary_conninfo = 'host=production'\n");
+    const Properties facts{{"data_directory", "/srv/old"}, {"config_file", "/srv/old/conf/postgresql.conf"}};
+
+    write_configuration(plan, facts, {}, {});
+
+    CHECK(find_setting(test::read_text(folder / "postgresql.conf"), "include") == "conf/more.conf");
+    CHECK_FALSE(find_setting(test::read_text(folder / "conf/more.conf"), "primary_conninfo"));
 }

@@ -127,7 +127,7 @@ TEST_CASE("configuration from outside stands in the restored directory", "[postg
                                     "'lost.conf'\ninclude '/srv/data/inner/x.conf'\n"},
                                    {"/etc/pg/conf.d/10.conf", "work_mem = 4MB\nrecovery_target_lsn = '0/1'\n"},
                                    {"/etc/pg/conf.d/20.conf", "work_mem = 8MB\n"}};
-    const AdaptOptions options{.old_data_directory = "/srv/data", .unwanted = [](const ConfigLine& line) {
+    const AdaptOptions options{.old_data_directory = "/srv/data", .home = "/srv/data", .unwanted = [](const ConfigLine& line) {
                                    return line.name == "data_directory" || is_recovery_setting(line.name);
                                }};
 
@@ -144,7 +144,8 @@ TEST_CASE("configuration from outside stands in the restored directory", "[postg
 }
 
 TEST_CASE("includes inside the data directory stay relative to the file that names them", "[postgresql]") {
-    const AdaptOptions options{.old_data_directory = "/srv/data", .unwanted = [](const ConfigLine&) { return false; }};
+    const AdaptOptions options{
+        .old_data_directory = "/srv/data", .home = "/srv/data/inner", .unwanted = [](const ConfigLine&) { return false; }};
 
     const auto adapted = adapt_config("include 'more.conf'\n", "/srv/data/inner/x.conf", {}, options);
 
