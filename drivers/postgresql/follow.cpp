@@ -79,7 +79,7 @@ Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
 }
 
 Task<> Follower::follow_from(FollowStart start, Session& session, const ServerLog& server, LogSink& sink) {
-    const auto begun_at = co_await prepare(session, server, start);
+    const auto readiness = co_await prepare(session, server, start);
     last_pid_ = session.backend_pid();
     FollowContext context{source_,
                           connection_,
@@ -87,7 +87,8 @@ Task<> Follower::follow_from(FollowStart start, Session& session, const ServerLo
                           server.segment_bytes,
                           server.system_identifier,
                           lineages_of(server),
-                          begun_at,
+                          readiness.complete_until,
+                          readiness.is_standby,
                           std::nullopt,
                           tail_file_,
                           pools_,
@@ -108,14 +109,14 @@ Task<bool> Follower::begin_where_slot_holds(const ServerLog& server, FollowStart
     co_return true;
 }
 
-/// Gives the server's time. The SQL session ends here: it would hold a smart shutdown of the server.
-Task<Instant> Follower::prepare(Session& replication, const ServerLog& server, const FollowStart& start) {
+/// The SQL session ends here: it would hold a smart shutdown of the server.
+Task<Follower::Readiness> Follower::prepare(Session& replication, const ServerLog& server, const FollowStart& start) {
     const auto sql = co_await Session::open(connection_, SessionKind::sql, pools_);
     const bool is_standby = co_await sql->value("SELECT pg_is_in_recovery()") == "t";
     if (start.lineage.name == server.lineage.name && start.at > server.flushed)
         throw behind_the_archive(start, server.flushed, is_standby);
     co_await prepare_slot(*sql, replication, slot_, last_pid_);
-    co_return co_await ask_time(*sql);
+    co_return Readiness{.complete_until = co_await ask_time(*sql), .is_standby = is_standby};
 }
 
 Task<> Follower::drop_own_slot(Session& replication) {

@@ -52,7 +52,11 @@ public:
 
 private:
     Task<bool> begin_where_slot_holds(const ServerLog& server, FollowStart& start);
-    Task<Instant> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
+    struct Readiness {
+        Instant complete_until;  ///< the server has every commit up to then
+        bool is_standby = false;
+    };
+    Task<Readiness> prepare(Session& replication, const ServerLog& server, const FollowStart& start);
     Task<> follow_from(FollowStart start, Session& session, const ServerLog& server, LogSink& sink);
     Task<> drop_own_slot(Session& replication);
 

@@ -118,8 +118,10 @@ private:
         mark(end);
         co_await sink_.append(std::move(run));
         // The server looked how much there is after it had sent its message before this one: what was committed by then has come.
-        if (is_all) sink_.known_through(end, known);
+        if (is_all) tell_known(end, known);
     }
+
+    void tell_known(Lsn at, Instant time) { sink_.known_through(at, context_.is_standby ? context_.begun_at : time); }
 
     /// The archive ends in what was durable last; this server must have had the same there.
     void require_same_history() const {
@@ -160,8 +162,7 @@ private:
     Task<> heed(WalKeepalive keepalive) {
         // Between two of these the server looked for more and found nothing.
         const auto known = std::exchange(heard_at_, keepalive.sent_at);
-        if (std::exchange(was_idle_, true) && keepalive.sent == stream_.received())
-            sink_.known_through(stream_.received(), known);
+        if (std::exchange(was_idle_, true) && keepalive.sent == stream_.received()) tell_known(stream_.received(), known);
         if (!keepalive.reply_wanted) co_return;
         stream_.answer();
         if (keepalive.sent <= stream_.received()) co_await let_go();

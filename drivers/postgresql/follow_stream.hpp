@@ -12,7 +12,8 @@ struct FollowContext {
     std::uint64_t segment_bytes = 0;
     std::string system_identifier;
     std::vector<Lineage> lineages;     ///< of the server, as lineages_of() gives them
-    Instant begun_at;                  ///< by the server's clock, before the stream is asked for
+    Instant begun_at;                  ///< up to when the server has every commit, asked before the stream
+    bool is_standby = false;           ///< its clock says nothing of what its primary has committed
     std::optional<TailMark> expected;  ///< what the log must end in where following begins
     std::filesystem::path tail_file;   ///< empty: nothing is kept
     Pools& pools;

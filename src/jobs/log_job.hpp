@@ -24,7 +24,7 @@ struct FollowState {
     std::string problem;  ///< the last failure, empty when following
     std::string remedy;
     std::optional<Fault> fault;  ///< of that failure
-    unsigned gaps = 0;  ///< recorded since this began
+    unsigned gaps = 0;           ///< recorded since this began
 };
 
 /// One source. io thread; run() once.

@@ -112,7 +112,8 @@ Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrde
 
     // Only now: the file may be that of a server which is still recovering, and then its directory was refused.
     if (prepared.request.on_demand_log)
-        write_fetch_plan(order.plan_file, {.source = source.setup.name, .config = order.config_file, .path = plan.path, .log = plan.log});
+        write_fetch_plan(order.plan_file,
+                         {.source = source.setup.name, .config = order.config_file, .path = plan.path, .log = plan.log});
 
     RestoreReport done;
     done.base = plan.base.name;

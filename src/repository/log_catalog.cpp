@@ -214,10 +214,8 @@ std::optional<LogCatalog::Tip> LogCatalog::tip() const {
 std::optional<LogCatalog::Tip> LogCatalog::tip_of(const LineageName& name) const {
     const auto* log = find(name);
     if (log == nullptr || log->stretches.empty()) return std::nullopt;
-    return Tip{.lineage = log->lineage,
-               .position = log->everywhere,
-               .last_commit = log->last_everywhere,
-               .stored_at = log->stored_at};
+    return Tip{
+        .lineage = log->lineage, .position = log->everywhere, .last_commit = log->last_everywhere, .stored_at = log->stored_at};
 }
 
 }  // namespace varve

@@ -50,6 +50,7 @@ public:
     Task<LogProbe> probe_log(std::string) override { co_return LogProbe{}; }
     Task<ResolvedTarget> resolve(Target, const BackupFacts&, LogSource*) override { co_return ResolvedTarget{}; }
     Task<Restored> restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return Restored{}; }
+    Task<RestoreOutlook> preview_restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return RestoreOutlook{}; }
     Task<> retire() override { co_return; }
 
     int read = 0;  ///< files of the last backup that were not carried over

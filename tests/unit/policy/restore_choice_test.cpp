@@ -205,12 +205,12 @@ TEST_CASE("a new timeline carries a base of the old one on; the abandoned end is
 
 TEST_CASE("an instant that only the abandoned end of an old primary has is refused, and that end is named") {
     // 1: A ------ 60 ----- B ----- 200 (the old primary wrote on)
-    // 2:          60 - 70, written to last
+    // 2:          60 - 70, written to last, after a quiet time
     ArchiveContent archive{.backups = {backup("A", "1", 10, 15), backup("B", "1", 90, 95)},
                            .lineages = {root("1"), child("2", "1", 60)},
                            .log = {log("1", 5, 200), log("2", 60, 70)},
                            .print_position = {}};
-    archive.log.front().stored_at = minute(65);
+    archive.log.back().stored_at = minute(300);
 
     CHECK(answer(archive, at_time(69)) == "A 1[10,60) 2[60,70)");
     CHECK(answer(archive, at_time(80)) == "refused 69 -");
