@@ -32,6 +32,18 @@ void require_answers(const RestoreOrder& order, const ArchiveView& view) {
     if (newest && !named) throw silent(view.silent.front(), ", and may hold a newer state");
 }
 
+/// Log that cannot be read at all may be that of any lineage, also of the newest.
+void require_readable_log(const RestoreOrder& order, const ArchiveView& view) {
+    const auto& unreadable = view.log.unreadable();
+    const bool chosen = !order.timeline.empty() && order.timeline != "latest";
+    if (unreadable.empty() || chosen || order.target.kind == Target::Kind::immediate) return;
+    auto error = unreadable.front().error;
+    throw error.during("looking for the way to the target")
+        .hint(
+            "Heal the object from another copy. What does not need it can be had: --backup ID, or along a --timeline that varve "
+            "log list shows.");
+}
+
 void note_silence(const RestoreOrder& order, const ArchiveView& view, RestoreChoice& choice) {
     if (order.backup && choice.path.empty()) return;
     for (const auto& one : view.silent)
@@ -221,6 +233,7 @@ Task<Resolution> search(JobContext& context, Source& source, const RestoreOrder&
 Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view) {
     if (order.backup) view.require_whole(*order.backup);
     require_answers(order, view);
+    require_readable_log(order, view);
     if (view.backups.empty() && !view.damaged.empty()) throw view.damaged.front().error;
     try {
         auto found = co_await search(context, source, order, view);

@@ -87,6 +87,10 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
     if (service != nullptr && !service->backup_problem.empty())
         return set(status, Verdict::failed, "the last backup failed: " + service->backup_problem,
                    "Run it by hand with: varve backup run " + name);
+    if (status.unreadable_log)
+        return set(
+            status, Verdict::failed, "archived log cannot be read: " + *status.unreadable_log,
+            "varve verify names every damaged object; a new base backup makes what comes recoverable: varve backup run " + name);
     if (!status.damaged.empty())
         return set(status, Verdict::failed, "the manifest of backup " + status.damaged.front().text() + " is damaged",
                    "varve verify names the object; take a new backup with: varve backup run " + name);
@@ -117,6 +121,8 @@ Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<
     const auto view = co_await read_archive(context, source, service ? service->durable_through : std::nullopt);
     if (!view.backups.empty()) status.last_backup = view.backups.front();
     for (const auto& damaged : view.damaged) status.damaged.push_back(damaged.name.id);
+    if (const auto& unreadable = view.log.unreadable(); !unreadable.empty())
+        status.unreadable_log = unreadable.front().error.sentence();
     if (const auto tip = view.log.tip()) status.log_position = tip->position.text;
     status.windows = recovery_windows(view.content);
     for (const auto& log : view.log.lineages())

@@ -40,8 +40,9 @@ struct SourceStatus {
     std::vector<RecoveryWindow> windows;
     std::vector<LostLog> gaps;
     std::optional<BaseNeed> base_need;
-    std::vector<std::string> forks;  ///< lineages of bytes that contradict what was streamed
-    std::vector<BackupId> damaged;   ///< backups whose manifest cannot be read
+    std::vector<std::string> forks;             ///< lineages of bytes that contradict what was streamed
+    std::vector<BackupId> damaged;              ///< backups whose manifest cannot be read
+    std::optional<std::string> unreadable_log;  ///< why no object of a lineage can be read
     std::optional<Instant> next_backup;
 };
 

@@ -72,6 +72,10 @@ LogTree::Times LogTree::times_up_to(const LineageName& lineage, std::uint64_t en
         raise(times.commit, stretch.last_commit);
         raise(times.known, stretch.known_through);
     }
+    // A backup that lies on the way says that every commit until its end is before the end of its own log.
+    for (const auto& backup : archive_.backups)
+        if (backup.stop && backup.stop->lineage == lineage && backup.log_end >= backup.stop->at && backup.log_end <= end)
+            raise(times.known, backup.stop_time);
     return times;
 }
 

@@ -8,18 +8,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from known_open import reason_of  # noqa: E402
 from support import place  # noqa: E402
 from support.cluster import PrivateCluster  # noqa: E402
 from support.varve import BINARY, Varve  # noqa: E402
 
 VERSIONS = ["debian", 18]
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if reason := reason_of(item.nodeid):
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_nothing_is_lost_while_the_store_is_unwritable_and_it_catches_up_by_itse
 
 
 def test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_it(new_cluster, new_varve, open_restored, room):
-    source = new_cluster(segment_mib=1, settings={"max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    source = new_cluster(segment_mib=1, settings={"autovacuum": "off", "max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
     ledger = Ledger(source, writers=2).create()
     varve = new_varve(source).serve()
     varve.backup()
@@ -72,14 +72,13 @@ def test_an_invalidated_slot_is_a_gap_within_a_minute_and_a_base_backup_closes_i
     assert len(restored_rows(open_restored(room / "after", source))) == 20
     varve.restore(room / "before", "--backup", backups[-1]["id"])
     assert open_restored(room / "before", source).value("SELECT to_regclass('filler') IS NULL")
-    windows = varve.status()["recovery_windows"]
-    assert len(windows) == 2, windows
-    assert varve.status()["state"] == "ok", "the base backup after the gap has closed it"
+    # One gap, two windows, as soon as the log has reached the newest base; and the gap counts as closed.
+    place.wait_until(lambda: len(varve.status()["recovery_windows"]) == 2 and varve.status()["state"] == "ok", 60)
 
 
 def test_a_gap_ends_a_caught_up_check_with_20(new_cluster, new_varve):
     """Scripts that ask learn of it."""
-    source = new_cluster(segment_mib=1, settings={"max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    source = new_cluster(segment_mib=1, settings={"autovacuum": "off", "max_slot_wal_keep_size": "2MB", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
     varve = new_varve(source)
     varve.do("log", "follow", "pg/main", "--until-caught-up")
     source.execute("CREATE TABLE filler AS SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, 30000) n", "CHECKPOINT")
@@ -90,7 +89,7 @@ def test_a_gap_ends_a_caught_up_check_with_20(new_cluster, new_varve):
 
 def test_a_slot_that_was_dropped_makes_one_gap_and_following_goes_on(new_cluster, new_varve, open_restored, room):
     """Without a limit the server never calls a slot lost: it is there, made anew, and what it should hold is not."""
-    source = new_cluster(segment_mib=1, settings={"wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
+    source = new_cluster(segment_mib=1, settings={"autovacuum": "off", "wal_keep_size": "0", "max_wal_size": "4MB", "min_wal_size": "2MB"})
     ledger = Ledger(source).create()
     varve = new_varve(source)
     varve.do("log", "follow", "pg/main", "--until-caught-up")

@@ -32,7 +32,7 @@ def test_limits_that_were_raised_after_the_backup_do_not_stop_recovery(new_clust
 
 
 def test_a_copy_never_takes_a_tablespace_that_the_source_made_after_the_backup(new_cluster, new_varve, open_restored, room):
-    source = new_cluster()
+    source = new_cluster(settings={"autovacuum": "off"})  # only a restore could touch the tablespace
     ledger = Ledger(source).create()
     varve = new_varve(source).serve()
     varve.backup()

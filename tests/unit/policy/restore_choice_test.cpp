@@ -154,6 +154,16 @@ TEST_CASE("a gap ends what the bases before it reach; a base after it begins ane
     CHECK(named.notes.front() == "A gap lies between this backup and the log from 60 to 100: that is not reached.");
 }
 
+TEST_CASE("a base on the way tells up to when the log before it is complete") {
+    auto archive = straight();
+    for (auto& stretch : archive.log) stretch.last_commit = minute(10);  // nothing was committed since
+    CHECK(recovery_windows(archive).size() == 2);
+    archive.backups[1].log_end = 60;
+
+    CHECK(recovery_windows(archive) == std::vector<RecoveryWindow>{{minute(15), minute(55), LineageName{"1"}}});
+    CHECK(answer(archive, at_time(40)) == "A 1[10,100)");
+}
+
 TEST_CASE("a base alone is enough where no log continues it") {
     ArchiveContent archive{.backups = {backup("A", "1", 10, 15)}, .lineages = {root("1")}, .log = {}, .print_position = {}};
     CHECK(answer(archive, {.kind = Kind::latest}) == "A");
