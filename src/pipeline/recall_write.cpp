@@ -105,9 +105,39 @@ std::uint64_t mark_present(const RestoredFiles& files, FileStretch chunks, const
     return kept;
 }
 
+/// Sends what was written on to the disk, stretch by stretch.
+class Writeback {
+public:
+    explicit Writeback(RestoredFiles& files) : files_{files} {}
+    Writeback(const Writeback&) = delete;
+    Writeback& operator=(const Writeback&) = delete;
+    ~Writeback() { send(); }
+
+    void wrote(std::uint32_t file, std::uint64_t at, std::uint64_t length) {
+        if (file != file_ || at != end_ || end_ - begin_ >= stretch_bytes_max) {
+            send();
+            file_ = file;
+            begin_ = at;
+        }
+        end_ = at + length;
+    }
+
+private:
+    static constexpr std::uint64_t stretch_bytes_max = 4U << 20;
+
+    void send() const {
+        if (end_ > begin_) files_.begin_writeback(file_, begin_, end_);
+    }
+
+    RestoredFiles& files_;
+    std::uint32_t file_ = 0;
+    std::uint64_t begin_ = 0, end_ = 0;
+};
+
 /// Decodes each chunk once and writes it to every place that wants it. cpu pool.
 Visit write_chunks(OpenedPack& pack, std::span<const WantedChunk> chunks, RestoredFiles& files) {
     Visit visit;
+    Writeback writeback{files};
     Bytes plain;
     for (auto begin = chunks.begin(); begin != chunks.end();) {
         const auto other = [&first = begin->entry](const WantedChunk& chunk) {
@@ -132,6 +162,7 @@ Visit write_chunks(OpenedPack& pack, std::span<const WantedChunk> chunks, Restor
                 continue;
             }
             files.write(begin->file, begin->at, plain);
+            writeback.wrote(begin->file, begin->at, plain.size());
             visit.bytes_written += plain.size();
         }
     }
@@ -171,6 +202,18 @@ Task<> leave_out_present(Recall::State& state, std::shared_ptr<Writing> writing)
     std::erase_if(writing->wanted, [](const WantedChunk& chunk) { return chunk.length == 0; });
 }
 
+/// Packs that were written one after the other hold parts of one file, and two writers of a file wait for each other: so the
+/// workers begin at both halves.
+std::vector<std::span<const WantedChunk>> from_both_halves(const std::vector<std::span<const WantedChunk>>& groups) {
+    std::vector<std::span<const WantedChunk>> order;
+    const auto half = (groups.size() + 1) / 2;
+    for (std::size_t i = 0; i < half; ++i) {
+        order.push_back(groups[i]);
+        if (half + i < groups.size()) order.push_back(groups[half + i]);
+    }
+    return order;
+}
+
 /// Gives every file its size, creates the empty ones, and removes those that cannot be filled. Blocks.
 void settle(Writing& writing) {
     for (std::uint32_t file = 0; file < writing.targets.size(); ++file) {
@@ -191,7 +234,7 @@ Task<ContentWritten> Recall::write(std::vector<FileTarget> files, WriteMode mode
     while (writing->gathered < writing->targets.size()) {
         co_await on_pool(state->pools.cpu, [writing, &shelf = state->shelf] { gather(*writing, shelf); });
         if (mode == WriteMode::delta) co_await leave_out_present(*state, writing);
-        auto groups = co_await on_pool(state->pools.cpu, [writing] { return by_pack(writing->wanted); });
+        auto groups = co_await on_pool(state->pools.cpu, [writing] { return from_both_halves(by_pack(writing->wanted)); });
         co_await for_each_limited(state->packs_at_once(), groups,
                                   [&](std::span<const WantedChunk> chunks) { return restore_pack(*state, writing, chunks); });
     }

@@ -77,6 +77,18 @@ void RestoredFiles::write(std::uint32_t file, std::uint64_t offset, ByteView byt
     write_all_at(open(file)->get(), offset, bytes, path(file));
 }
 
+void RestoredFiles::begin_writeback(std::uint32_t file, std::uint64_t from, std::uint64_t to) noexcept {
+    // A hint: whatever it cannot do, or finds broken, the final sync does and tells.
+    std::shared_ptr<const Descriptor> handle;
+    {
+        const std::lock_guard lock{mutex_};
+        handle = files_[file].handle;
+    }
+    if (handle)
+        (void)::sync_file_range(handle->get(), static_cast<off64_t>(from), static_cast<off64_t>(to - from),
+                                SYNC_FILE_RANGE_WRITE);
+}
+
 void RestoredFiles::set_size(std::uint32_t file, std::uint64_t size) {
     const auto handle = open(file);
     if (::ftruncate(handle->get(), static_cast<off_t>(size)) != 0) throw system_error(errno, "ftruncate", path(file));

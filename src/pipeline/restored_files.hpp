@@ -24,6 +24,8 @@ public:
     /// What is there already, for reading; nothing when nothing is. WriteMode::delta.
     std::optional<LocalFile> find(std::uint32_t file) const;
     void write(std::uint32_t file, std::uint64_t offset, ByteView bytes);
+    /// The disk may begin with these bytes: so that little is left to do when all of it must be durable.
+    void begin_writeback(std::uint32_t file, std::uint64_t from, std::uint64_t to) noexcept;
     /// The file has exactly `size` bytes from now on. Also creates what nothing was written to.
     void set_size(std::uint32_t file, std::uint64_t size);
     /// Takes away a file that we created and cannot fill.
