@@ -56,7 +56,9 @@ public:
     Task<Restored> run() {
         const auto outlook = co_await examine();
         // The caller wrote the plan file for this, or did not.
-        if (outlook.on_demand_log && !request_.on_demand_log) throw *find_shortage(plan_, segments_.size() * segment_bytes_);
+        if (outlook.on_demand_log && !request_.on_demand_log)
+            throw Error{Fault::refused, "the room for the staged log went while the restore was prepared"}.hint(
+                "Run it again: the server then fetches its log as it recovers.");
         const auto survey = co_await stage();
         co_await on_pool(pools_.blocking, [this] { prepare_directories(plan_); });
         const auto held =

@@ -65,19 +65,24 @@ private:
         return plan_.to / relative;
     }
 
-    /// The first part of the way from the restored directory to `place` that is a link.
-    std::optional<fs::path> find_link(const fs::path& place) const {
+    /// The first part of the way from the restored directory to `place` that is a link out of the directory, or to nothing. A
+    /// link that stays inside leads to what the backup gave back.
+    std::optional<fs::path> find_link_outside(const fs::path& place) const {
         auto path = plan_.to;
+        const auto home = fs::canonical(plan_.to);
         for (const auto& part : place.lexically_relative(plan_.to)) {
             path /= part;
-            if (fs::is_symlink(fs::symlink_status(path))) return path;
+            if (!fs::is_symlink(fs::symlink_status(path))) continue;
+            std::error_code leads_nowhere;
+            const auto inside = fs::canonical(path, leads_nowhere).lexically_relative(home);
+            if (leads_nowhere || inside.empty() || *inside.begin() == "..") return path;
         }
         return std::nullopt;
     }
 
-    /// What the backup itself gave back; nothing behind a link.
+    /// What the backup itself gave back; nothing that lies elsewhere.
     std::optional<std::string> find_text(const fs::path& place) const {
-        if (find_link(place)) return std::nullopt;
+        if (find_link_outside(place)) return std::nullopt;
         const auto content = find_file(place, config_bytes_max);
         if (!content) return std::nullopt;
         return std::string{text_of(*content)};
@@ -114,7 +119,7 @@ private:
     /// A file that is included, or all of an included folder.
     void adapt_inner(const fs::path& relative) {
         const auto place = plan_.to / relative;
-        const auto link = find_link(place);
+        const auto link = find_link_outside(place);
         if (link) replace_link(*link, *link != place || is_folder_outside(relative) || fs::is_directory(place));
         if (fs::is_directory(place)) {
             for (const auto& file : files_in(relative)) adapt_inner(file);

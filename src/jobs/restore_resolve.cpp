@@ -70,7 +70,9 @@ void mind_damaged(const RestoreOrder& order, const ArchiveView& view, RestoreCho
         const bool newer = damaged.name.start > base.name.start;
         const bool too_new = order.target.time && damaged.name.start > *order.target.time;
         if (!newer || too_new) continue;
-        if (choice.path.empty() || choice.reached < damaged.name.start) throw instead_of(damaged.error, choice.base);
+        const bool other_timeline = !order.timeline.empty() && order.timeline != "latest";
+        if (!other_timeline && (choice.path.empty() || choice.reached < damaged.name.start))
+            throw instead_of(damaged.error, choice.base);
         choice.notes.push_back("Backup " + damaged.name.id.text() +
                                " is damaged and was passed over: " + damaged.error.sentence());
     }

@@ -336,6 +336,27 @@ TEST_CASE("a restore neither reads nor writes the files of production through a 
     CHECK(std::ranges::find(made, folder / "conf.d") != made.end());
 }
 
+TEST_CASE("a configuration behind links that stay in the data directory is kept", "[postgresql]") {
+    test::TempDir folder;
+    RestorePlan plan;
+    plan.to = folder.path();
+    test::write_text(folder / "postgresql.conf.prod", "work_mem = 9MB\ninclude_dir 'conf.d'\n");
+    test::write_text(folder / "shared/1.conf", "port = 5433\nprimary_conninfo = 'host=production'\n");
+    test::write_text(folder / "hba.prod", "local all all peer\n");
+    fs::create_symlink("postgresql.conf.prod", folder / "postgresql.conf");
+    fs::create_directory_symlink("shared", folder / "conf.d");
+    fs::create_symlink("hba.prod", folder / "pg_hba.conf");
+    const Properties facts{
+        {"data_directory", "/srv/old"}, {"config_file", "/srv/old/postgresql.conf"}, {"hba_file", "/srv/old/pg_hba.conf"}};
+
+    write_configuration(plan, facts, {}, {});
+
+    CHECK(find_setting(test::read_text(folder / "postgresql.conf"), "work_mem") == "9MB");
+    CHECK(find_setting(test::read_text(folder / "conf.d/1.conf"), "port") == "5433");
+    CHECK_FALSE(find_setting(test::read_text(folder / "conf.d/1.conf"), "primary_conninfo"));
+    CHECK(test::read_text(folder / "pg_hba.conf") == "local all all peer\n");
+}
+
 TEST_CASE("a configuration that lay in a folder of the data directory keeps its includes", "[postgresql]") {
     test::TempDir folder;
     RestorePlan plan;
