@@ -4,6 +4,7 @@
 
 #include "postgresql/base_backup.hpp"
 #include "postgresql/follow_stream.hpp"
+#include "postgresql/server_error.hpp"
 #include "postgresql/slot.hpp"
 #include "postgresql/sync_names.hpp"
 #include "varve/error.hpp"
@@ -69,13 +70,14 @@ Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
     try {
         co_await follow_from(start, *session, server, sink);
     } catch (const Error& error) {
-        is_gone = error.fault() == Fault::missing && sink.durable() == before;
+        is_gone = sqlstate_of(error) == "58P01" && sink.durable() == before;
         if (!is_gone) throw;
     }
     // What the slot seemed to hold is not there: a slot made anew holds what the server has from now on.
     const auto again = co_await Session::open(connection_, SessionKind::replication, pools_);
     co_await drop_own_slot(*again);
-    co_await follow_from(find_start(server, from), *again, server, sink);
+    const auto now = co_await ask_server_log(*again);
+    co_await follow_from(find_start(now, from), *again, now, sink);
 }
 
 Task<> Follower::follow_from(FollowStart start, Session& session, const ServerLog& server, LogSink& sink) {

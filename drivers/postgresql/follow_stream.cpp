@@ -141,6 +141,20 @@ private:
         if (marks_.size() > marks_max) marks_.pop_front();
     }
 
+    /// A state directory that cannot be written costs the comparison at the next start, and nothing else.
+    Task<> keep(TailMark reached) {
+        auto write = [file = context_.tail_file, mark = std::move(reached)] {
+            try {
+                keep_tail_mark(file, mark);
+            } catch (const Error& error) {
+                return std::optional{error};
+            }
+            return std::optional<Error>{};
+        };
+        const auto failure = co_await on_pool(context_.pools.blocking, std::move(write));
+        if (failure && !std::exchange(told_of_marks_, true)) log_failure(LogLevel::warning, context_.source.text(), *failure);
+    }
+
     /// The mark of exactly `at`, if that is where a run ended.
     std::optional<TailMark> find_mark(Lsn at) {
         std::optional<TailMark> found;
@@ -184,9 +198,7 @@ private:
             const auto durable = sink_.durable();
             if (is_durable(start_.at)) {
                 stream_.acknowledge(durable->at);
-                if (auto reached = find_mark(durable->at))
-                    co_await on_pool(context_.pools.blocking,
-                                     [file = context_.tail_file, mark = std::move(*reached)] { keep_tail_mark(file, mark); });
+                if (auto reached = find_mark(durable->at)) co_await keep(std::move(*reached));
             }
             moved_.notify();
             co_await sink_.durable_after(durable);
@@ -231,6 +243,7 @@ private:
                 refuse_synchronous(co_await setting_of(*idle), context_.connection.application_name);
                 co_await idle->wait_readable(look_at_settings);
             }
+            co_await context_.clock.sleep_for(look_around);
         }
     }
 
@@ -258,7 +271,8 @@ private:
     std::deque<TailMark> marks_;  ///< where runs ended that may not be durable yet
     Instant heard_at_;            ///< when the server sent its message before this one, by its clock
     bool was_idle_ = false;       ///< that message was a keepalive
-    Signal moved_;                ///< durable() did, or the first data came
+    bool told_of_marks_ = false;
+    Signal moved_;  ///< durable() did, or the first data came
     bool data_came_ = false;
     std::optional<SteadyClock::time_point> let_go_until_;
     Lsn let_go_at_ = 0;

@@ -1,5 +1,7 @@
 #include "jobs/log_job.hpp"
 
+#include <set>
+
 #include "jobs/backup_job.hpp"
 #include "pipeline/log_shipper.hpp"
 #include "policy/backoff.hpp"
@@ -69,19 +71,21 @@ struct LogFollower::State {
     std::unique_ptr<SegmentHashes> sink;  ///< in front of the shipper
     FollowState shown;
     std::optional<LogPosition> noted_gap;  ///< the position before the gap recorded last
+    std::set<std::string> base_causes;     ///< for which a base was asked
     TaskGroup background;                  ///< copies that are not required
     TaskGroup shipping;
     TaskGroup following;  ///< a stop of the owner reaches this one first, so that shipping can finish
     std::exception_ptr ship_failure;
 
     const std::string& name() const { return source.setup.name.text(); }
-    void need_base(std::string reason) const {
-        if (base_needed) base_needed(std::move(reason));
+    /// Once for each `cause`: an attempt to follow that fails again and again must not cost a backup each time.
+    void need_base(const std::string& cause, std::string reason) {
+        if (base_causes.insert(cause).second && base_needed) base_needed(std::move(reason));
     }
 
     Task<> prepare();
     Task<> find_begin(const SourceState& server);
-    Task<> begin_anew(std::string reason);
+    Task<> begin_anew(std::string cause, std::string reason);
     Task<> prepare_patiently(Persist persist);
     Task<> follow_once();
     Task<> close_gap(Error missing);
@@ -98,7 +102,9 @@ Task<> LogFollower::State::prepare() {
     store = std::make_unique<LogStore>(context.repository, setup.name, setup.driver, context.clock, background);
     shipper = std::make_unique<LogShipper>(co_await asio::this_coro::executor, context.clock, *store,
                                            ShipperOptions{.interval = setup.ship_interval}, setup.name);
-    shipper->on_other_lineage([this](const Lineage& lineage) { need_base("the log goes on as " + lineage.name.text()); });
+    shipper->on_other_lineage([this](const Lineage& lineage) {
+        need_base("lineage " + lineage.name.text(), "the log goes on as " + lineage.name.text());
+    });
     sink = std::make_unique<SegmentHashes>(*shipper);
     const auto catalog = co_await LogCatalog::read(context.repository, setup.name);
     catalog.require_required();
@@ -116,7 +122,7 @@ Task<> LogFollower::State::find_begin(const SourceState& server) {
         shipper->resume_from(end->lineage, end->position, std::nullopt);
     } else {
         log(LogLevel::info, name(), "nothing is archived yet: a new log begins");
-        need_base("the log begins");
+        need_base("begin", "the log begins");
     }
 }
 
@@ -155,12 +161,12 @@ Task<> LogFollower::State::follow_once() {
     }
     if (!failure) co_return;
     // The identity was accepted above: what is archived is of the server that was there before this one was adopted.
-    if (failure->code_word() == "wrong_identity") co_return co_await begin_anew(failure->sentence());
+    if (failure->code_word() == "wrong_identity") co_return co_await begin_anew("adopted", failure->sentence());
     co_await close_gap(std::move(*failure));
 }
 
-Task<> LogFollower::State::begin_anew(std::string reason) {
-    need_base(std::move(reason));
+Task<> LogFollower::State::begin_anew(std::string cause, std::string reason) {
+    need_base(cause, std::move(reason));
     co_await source.driver->follow_log(std::nullopt, *sink);
 }
 
@@ -177,7 +183,7 @@ Task<> LogFollower::State::close_gap(Error missing) {
         noted_gap = from;
         ++shown.gaps;
     }
-    co_await begin_anew("a gap in the log from " + from->text);
+    co_await begin_anew("gap " + from->lineage.text() + " " + from->text, "a gap in the log from " + from->text);
 }
 
 /// What time alone will not mend (a missing right, a slot in use) is tried less often, but never given up.

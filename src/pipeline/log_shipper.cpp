@@ -37,6 +37,7 @@ struct LogShipper::State {
     Lineage lineage;  ///< begun, or resumed from; its name is empty before
     bool begun = false;
     std::optional<std::uint64_t> next;  ///< where the next run must begin; nothing: anywhere
+    bool hole_allowed = false;          ///< a gap was recorded, and nothing came since
     std::optional<Held> open;           ///< grows
     std::deque<Held> sealed;            ///< in order; the first one is being stored
     std::optional<LogPosition> durable;
@@ -74,6 +75,7 @@ void LogShipper::State::forget_open() {
 /// Where a lineage that is begun again goes on: behind its objects under way, or where the driver was told to begin. Anywhere,
 /// when nothing of it is kept, also after a gap that ended at no known place.
 std::optional<std::uint64_t> LogShipper::State::next_in(const LineageName& name) const {
+    if (hole_allowed) return std::nullopt;
     if (!sealed.empty() && sealed.back().batch->to.lineage == name) return sealed.back().batch->to.at;
     if (next && durable && durable->lineage == name) return durable->at;
     return std::nullopt;
@@ -91,6 +93,7 @@ void LogShipper::State::add(LogRun run) {
         open = Held{.batch = std::make_shared<LogBatch>(begin_batch(lineage, run.first, last_commit)), .since = clock.now()};
     held_bytes += run.bytes.size();
     next = run.last.at;
+    hole_allowed = false;
     add_run(*open->batch, std::move(run), options.frame_bytes_max);
     last_commit = open->batch->last_commit;
     if (bytes_of(*open->batch) >= options.object_bytes_max) seal();
@@ -124,7 +127,7 @@ Task<> LogShipper::State::put_in_order() {
         if (blocked) log(LogLevel::info, source.text(), "the log is being stored again");
         blocked.reset();
         durable = sealed.front().batch->to;
-        if (const auto known = sealed.front().batch->known_through) durable_through = known;
+        if (const auto known = sealed.front().batch->known_through) durable_through = std::max(durable_through, known);
         held_bytes -= bytes_of(*sealed.front().batch);
         sealed.pop_front();
         changed.notify();
@@ -198,6 +201,7 @@ Task<> LogShipper::record_gap(Gap gap) {
         pause = std::min(pause * 2, state->options.retry_pause_max);
     }
     state->next.reset();
+    state->hole_allowed = true;
 }
 
 Task<> LogShipper::seal() {
@@ -240,7 +244,10 @@ void LogShipper::resume_from(Lineage lineage, LogPosition durable, std::optional
     state_->last_commit = state_->sealed_last_commit = last_commit;
 }
 
-void LogShipper::allow_hole() { state_->next.reset(); }
+void LogShipper::allow_hole() {
+    state_->next.reset();
+    state_->hole_allowed = true;
+}
 
 void LogShipper::on_other_lineage(std::function<void(const Lineage&)> callback) { state_->other_lineage = std::move(callback); }
 

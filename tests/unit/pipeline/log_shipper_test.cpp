@@ -285,3 +285,19 @@ TEST_CASE("a commit of the parent counts in a new lineage only when the lineage 
     REQUIRE(ship.shelf.batches.size() == 2);
     CHECK(ship.shelf.batches.back().last_commit.has_value() == (parted_at == 20U));
 }
+
+TEST_CASE("after a gap the log goes on behind it, although older objects still wait to be stored") {
+    Fixture ship;
+    ship.shelf.refusals = 1'000;
+    ship.append(run_of(0, 90));
+    test::run(ship.io, ship.shipper.seal());
+    test::run(ship.io, ship.shipper.record_gap({.from = {line, 90, {}}, .to = {line, 500, {}}, .reason = "gone"}));
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("line")));
+
+    ship.append(run_of(500, 20));
+    ship.shelf.refusals = 0;
+    for (int step = 0; step < 4; ++step) ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(ship.shelf.batches.back().from.at == 500);
+}
