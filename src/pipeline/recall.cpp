@@ -103,7 +103,7 @@ Task<std::shared_ptr<const RecallList>> Recall::State::list() {
 }
 
 unsigned Recall::State::packs_at_once() const {
-    constexpr std::uint64_t each = pack_bytes_max + (8u << 20);  // the pack, and what is decoded of it
+    constexpr std::uint64_t each = pack_bytes_max + (24u << 20);  // the pack, and what is decoded of it
     return static_cast<unsigned>(std::clamp<std::uint64_t>(plan.memory_max / each, 1, 16));
 }
 

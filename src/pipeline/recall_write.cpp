@@ -3,17 +3,18 @@
 
 #include "pipeline/recall_state.hpp"
 #include "pipeline/restored_files.hpp"
+#include "pipeline/write_batch.hpp"
 #include "varve/error.hpp"
 
 namespace varve {
 
 namespace {
 
-std::vector<std::filesystem::path> paths_of(const std::vector<FileTarget>& targets) {
-    std::vector<std::filesystem::path> paths;
-    paths.reserve(targets.size());
-    for (const auto& target : targets) paths.push_back(target.path);
-    return paths;
+std::vector<RestoredFiles::Wanted> wanted_of(const std::vector<FileTarget>& targets) {
+    std::vector<RestoredFiles::Wanted> wanted;
+    wanted.reserve(targets.size());
+    for (const auto& target : targets) wanted.push_back({.path = target.path, .size = target.entry.size});
+    return wanted;
 }
 
 /// One call of write().
@@ -22,7 +23,7 @@ struct Writing {
         : targets{std::move(given)},
           mode{with},
           list{std::move(from)},
-          files{paths_of(targets), with},
+          files{wanted_of(targets), with},
           sizes(targets.size(), 0) {}
 
     std::vector<FileTarget> targets;
@@ -34,16 +35,15 @@ struct Writing {
     std::vector<WantedChunk> wanted;
     std::set<std::uint32_t> harmed;  ///< files
     DamageReport damage;
-};
+    std::vector<std::shared_ptr<WriteBatch>> free_batches;  ///< to be used again: fresh memory is dear
 
-/// What one pack's visit did, or could not.
-struct Visit {
-    struct Harm {
-        std::string what;
-        std::uint32_t file;
-    };
-    std::uint64_t bytes_written = 0;
-    std::vector<Harm> harms;
+    /// io thread.
+    std::shared_ptr<WriteBatch> take_batch() {
+        if (free_batches.empty()) return std::make_shared<WriteBatch>();
+        auto batch = std::move(free_batches.back());
+        free_batches.pop_back();
+        return batch;
+    }
 };
 
 void mark_harmed(Writing& writing, const std::string& what, std::uint32_t file) {
@@ -105,72 +105,67 @@ std::uint64_t mark_present(const RestoredFiles& files, FileStretch chunks, const
     return kept;
 }
 
-/// Sends what was written on to the disk, stretch by stretch.
-class Writeback {
+/// Decodes the chunks of one pack, each once, for every place that wants it. cpu pool.
+class PackDecoder {
 public:
-    explicit Writeback(RestoredFiles& files) : files_{files} {}
-    Writeback(const Writeback&) = delete;
-    Writeback& operator=(const Writeback&) = delete;
-    ~Writeback() { send(); }
+    /// `chunks` is never empty.
+    PackDecoder(std::shared_ptr<OpenedPack> pack, std::span<const WantedChunk> chunks) : pack_{std::move(pack)}, rest_{chunks} {}
 
-    void wrote(std::uint32_t file, std::uint64_t at, std::uint64_t length) {
-        if (file != file_ || at != end_ || end_ - begin_ >= stretch_bytes_max) {
-            send();
-            file_ = file;
-            begin_ = at;
+    /// Adds to `batch` until it is full or nothing is left.
+    void fill(WriteBatch& batch) {
+        while (!rest_.empty()) {
+            const auto& chunk = rest_.front();
+            if (!decoded_ || decoded_->entry.offset != chunk.entry.offset || decoded_->entry.id != chunk.entry.id) decode(chunk);
+            if (!harm_.empty())
+                harms_.push_back({.what = harm_, .file = chunk.file});
+            else if (plain_.size() != chunk.length || plain_.size() > WriteBatch::bytes_max)
+                harms_.push_back(
+                    {.what = pack_->name() + ": a chunk has another length than the file list says", .file = chunk.file});
+            else if (!batch.add(chunk.file, chunk.at, plain_))
+                return;
+            rest_ = rest_.subspan(1);
         }
-        end_ = at + length;
     }
+    bool done() const { return rest_.empty(); }
+
+    struct Harm {
+        std::string what;
+        std::uint32_t file;
+    };
+    const std::vector<Harm>& harms() const { return harms_; }
 
 private:
-    static constexpr std::uint64_t stretch_bytes_max = 4U << 20;
-
-    void send() const {
-        if (end_ > begin_) files_.begin_writeback(file_, begin_, end_);
-    }
-
-    RestoredFiles& files_;
-    std::uint32_t file_ = 0;
-    std::uint64_t begin_ = 0, end_ = 0;
-};
-
-/// Decodes each chunk once and writes it to every place that wants it. cpu pool.
-Visit write_chunks(OpenedPack& pack, std::span<const WantedChunk> chunks, RestoredFiles& files) {
-    Visit visit;
-    Writeback writeback{files};
-    Bytes plain;
-    for (auto begin = chunks.begin(); begin != chunks.end();) {
-        const auto other = [&first = begin->entry](const WantedChunk& chunk) {
-            return chunk.entry.offset != first.offset || chunk.entry.id != first.id;
-        };
-        const auto end = std::find_if(begin, chunks.end(), other);
-        std::string harm;
+    void decode(const WantedChunk& chunk) {
+        decoded_ = &chunk;
+        harm_.clear();
         try {
-            pack.read(begin->entry, plain);
+            pack_->read(chunk.entry, plain_);
         } catch (const Error& error) {
             if (!is_damage(error)) throw;
-            harm = error.sentence();
-        }
-        for (; begin != end; ++begin) {
-            if (!harm.empty()) {
-                visit.harms.push_back({.what = harm, .file = begin->file});
-                continue;
-            }
-            if (plain.size() != begin->length) {
-                visit.harms.push_back(
-                    {.what = pack.name() + ": a chunk has another length than the file list says", .file = begin->file});
-                continue;
-            }
-            files.write(begin->file, begin->at, plain);
-            writeback.wrote(begin->file, begin->at, plain.size());
-            visit.bytes_written += plain.size();
+            harm_ = error.sentence();
         }
     }
-    return visit;
+
+    std::shared_ptr<OpenedPack> pack_;
+    std::span<const WantedChunk> rest_;
+    const WantedChunk* decoded_ = nullptr;  ///< what plain_ or harm_ came of
+    Bytes plain_;
+    std::string harm_;
+    std::vector<Harm> harms_;
+};
+
+/// Gives the number of bytes. blocking pool.
+std::uint64_t write_runs(const WriteBatch& batch, RestoredFiles& files) {
+    std::uint64_t bytes = 0;
+    for (const auto& run : batch.runs()) {
+        files.write(run.file, run.at, run.bytes);
+        bytes += run.bytes.size();
+    }
+    return bytes;
 }
 
-/// Brings the chunks of one pack to their files. io thread.
-Task<> restore_pack(Recall::State& state, std::shared_ptr<Writing> writing, std::span<const WantedChunk> chunks) {
+/// A pack that cannot be had harms every file that needs it. io thread.
+Task<std::shared_ptr<OpenedPack>> fetch_or_mark(Recall::State& state, Writing& writing, std::span<const WantedChunk> chunks) {
     std::shared_ptr<OpenedPack> pack;
     std::string harm;
     try {
@@ -180,15 +175,35 @@ Task<> restore_pack(Recall::State& state, std::shared_ptr<Writing> writing, std:
         harm = error.sentence();
     }
     ++state.progress.packs_read;
-    Visit visit;
-    if (pack) {
-        auto write = [pack, writing, chunks] { return write_chunks(*pack, chunks, writing->files); };
-        visit = co_await on_pool(state.pools.cpu, std::move(write));
-    } else {
-        for (const auto& chunk : chunks) visit.harms.push_back({.what = harm, .file = chunk.file});
+    if (!pack)
+        for (const auto& chunk : chunks) mark_harmed(writing, harm, chunk.file);
+    co_return pack;
+}
+
+Task<> write_batch(Recall::State& state, std::shared_ptr<Writing> writing, std::shared_ptr<WriteBatch> batch) {
+    auto write = [batch, writing] { return write_runs(*batch, writing->files); };
+    state.progress.bytes_written += co_await on_pool(state.pools.blocking, std::move(write));
+    batch->clear();
+}
+
+/// Brings the chunks of one pack to their files: one batch is decoded while another is on its way to the disk. io thread.
+Task<> restore_pack(Recall::State& state, std::shared_ptr<Writing> writing, std::span<const WantedChunk> chunks) {
+    auto pack = co_await fetch_or_mark(state, *writing, chunks);
+    if (!pack) co_return;
+    const auto decoder = std::make_shared<PackDecoder>(std::move(pack), chunks);
+    auto full = writing->take_batch(), empty = writing->take_batch();
+    const auto decode = [&] { return on_pool(state.pools.cpu, [decoder, writing, batch = empty] { decoder->fill(*batch); }); };
+    co_await decode();
+    while (!decoder->done()) {
+        std::swap(full, empty);
+        co_await in_group([&](TaskGroup& group) -> Task<> {
+            group.spawn(write_batch(state, writing, full));
+            co_await decode();
+        });
     }
-    state.progress.bytes_written += visit.bytes_written;
-    for (const auto& each : visit.harms) mark_harmed(*writing, each.what, each.file);
+    co_await write_batch(state, writing, empty);
+    for (const auto& each : decoder->harms()) mark_harmed(*writing, each.what, each.file);
+    writing->free_batches.insert(writing->free_batches.end(), {full, empty});
 }
 
 /// WriteMode::delta: takes out what the files have already. io thread.
@@ -200,18 +215,6 @@ Task<> leave_out_present(Recall::State& state, std::shared_ptr<Writing> writing)
         state.progress.bytes_kept += co_await on_pool(state.pools.cpu, std::move(mark));
     });
     std::erase_if(writing->wanted, [](const WantedChunk& chunk) { return chunk.length == 0; });
-}
-
-/// Packs that were written one after the other hold parts of one file, and two writers of a file wait for each other: so the
-/// workers begin at both halves.
-std::vector<std::span<const WantedChunk>> from_both_halves(const std::vector<std::span<const WantedChunk>>& groups) {
-    std::vector<std::span<const WantedChunk>> order;
-    const auto half = (groups.size() + 1) / 2;
-    for (std::size_t i = 0; i < half; ++i) {
-        order.push_back(groups[i]);
-        if (half + i < groups.size()) order.push_back(groups[half + i]);
-    }
-    return order;
 }
 
 /// Gives every file its size, creates the empty ones, and removes those that cannot be filled. Blocks.
@@ -234,7 +237,7 @@ Task<ContentWritten> Recall::write(std::vector<FileTarget> files, WriteMode mode
     while (writing->gathered < writing->targets.size()) {
         co_await on_pool(state->pools.cpu, [writing, &shelf = state->shelf] { gather(*writing, shelf); });
         if (mode == WriteMode::delta) co_await leave_out_present(*state, writing);
-        auto groups = co_await on_pool(state->pools.cpu, [writing] { return from_both_halves(by_pack(writing->wanted)); });
+        auto groups = co_await on_pool(state->pools.cpu, [writing] { return by_pack(writing->wanted); });
         co_await for_each_limited(state->packs_at_once(), groups,
                                   [&](std::span<const WantedChunk> chunks) { return restore_pack(*state, writing, chunks); });
     }

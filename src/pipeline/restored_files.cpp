@@ -3,13 +3,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <string>
 
 #include "varve/error.hpp"
 
 namespace varve {
 
 namespace {
+
+constexpr std::uint64_t direct_min = 1U << 20;     // smaller files are cheaper through the page cache
+constexpr std::size_t writeback_min = 256U << 10;  // bytes
+constexpr std::uint64_t flush_every = 128U << 20;  // bytes; a disk's own cache takes long to empty when all is left to the end
+constexpr std::uint64_t page_bytes = 4096;
 
 // O_NONBLOCK: a FIFO in the way is an error and not a place to hang.
 constexpr int careful = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -39,27 +47,50 @@ Descriptor reopen(const std::filesystem::path& path, int create_flag) {
     return file;
 }
 
-}  // namespace
-
-RestoredFiles::RestoredFiles(std::vector<std::filesystem::path> paths, WriteMode mode) : mode_{mode} {
-    files_.reserve(paths.size());
-    for (auto& path : paths) files_.push_back({.path = std::move(path), .handle = nullptr});
+/// Takes the room and the size at once, so that writers of one file need not wait for each other. Where the filesystem cannot,
+/// the file grows as it is written.
+void reserve(const Descriptor& file, std::uint64_t size, const std::filesystem::path& path) {
+    if (::fallocate(file.get(), 0, 0, static_cast<off_t>(size)) == 0) return;
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) throw system_error(errno, "fallocate", path);
 }
 
-std::shared_ptr<const Descriptor> RestoredFiles::open(std::uint32_t number) {
+}  // namespace
+
+RestoredFiles::RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode) : mode_{mode} {
+    files_.reserve(wanted.size());
+    for (const auto& each : wanted)
+        files_.push_back({.path = each.path, .size = each.size, .handle = nullptr, .direct = nullptr});
+}
+
+std::shared_ptr<const Descriptor> RestoredFiles::open(std::uint32_t number) { return handles(number).plain; }
+
+RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
     const std::lock_guard lock{mutex_};
     auto& file = files_[number];
-    if (file.handle) return file.handle;
+    if (file.handle) return {file.handle, file.direct};
     const bool fresh = mode_ == WriteMode::create && !file.created;
     file.handle = std::make_shared<const Descriptor>(fresh ? create(file.path)
                                                            : reopen(file.path, mode_ == WriteMode::delta ? O_CREAT : 0));
+    if (fresh && file.size >= direct_min) reserve(*file.handle, file.size, file.path);
     file.created = file.created || fresh;
+    file.direct = open_direct(file, *file.handle);
     open_.push_back(number);
     if (open_.size() > open_max) {
-        files_[open_.front()].handle.reset();
+        auto& oldest = files_[open_.front()];
+        oldest.handle.reset();
+        oldest.direct.reset();
         open_.pop_front();
     }
-    return file.handle;
+    return {file.handle, file.direct};
+}
+
+std::shared_ptr<const Descriptor> RestoredFiles::open_direct(const File& file, const Descriptor& handle) {
+    if (!direct_ || mode_ != WriteMode::create || file.size < direct_min) return nullptr;
+    const auto same = "/proc/self/fd/" + std::to_string(handle.get());
+    Descriptor direct{::open(same.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC)};
+    if (direct) return std::make_shared<const Descriptor>(std::move(direct));
+    direct_ = false;
+    return nullptr;
 }
 
 std::optional<LocalFile> RestoredFiles::find(std::uint32_t number) const {
@@ -73,19 +104,32 @@ std::optional<LocalFile> RestoredFiles::find(std::uint32_t number) const {
     return std::nullopt;
 }
 
-void RestoredFiles::write(std::uint32_t file, std::uint64_t offset, ByteView bytes) {
-    write_all_at(open(file)->get(), offset, bytes, path(file));
+void RestoredFiles::write(std::uint32_t number, std::uint64_t offset, ByteView bytes) {
+    const auto [plain, direct] = handles(number);
+    const auto head = std::min<std::uint64_t>((page_bytes - offset % page_bytes) % page_bytes, bytes.size());
+    const auto middle = (bytes.size() - head) / page_bytes * page_bytes;
+    if (!direct || middle == 0 || reinterpret_cast<std::uintptr_t>(bytes.data() + head) % page_bytes != 0)
+        return write_plain(*plain, offset, bytes, path(number));
+    if (head > 0) write_plain(*plain, offset, bytes.first(head), path(number));
+    const auto count = ::pwrite(direct->get(), bytes.data() + head, middle, static_cast<off_t>(offset + head));
+    if (count < 0) direct_ = false;  // whatever it is: the page cache decides, and tells
+    const auto done = head + static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+    if (done < bytes.size()) write_plain(*plain, offset + done, bytes.subspan(done), path(number));
+    flush_now_and_then(*direct, done, path(number));
 }
 
-void RestoredFiles::begin_writeback(std::uint32_t file, std::uint64_t from, std::uint64_t to) noexcept {
-    // A hint: whatever it cannot do, or finds broken, the final sync does and tells.
-    std::shared_ptr<const Descriptor> handle;
-    {
-        const std::lock_guard lock{mutex_};
-        handle = files_[file].handle;
-    }
-    if (handle)
-        (void)::sync_file_range(handle->get(), static_cast<off64_t>(from), static_cast<off64_t>(to - from),
+void RestoredFiles::flush_now_and_then(const Descriptor& file, std::uint64_t bytes, const std::filesystem::path& path) {
+    // Of those who cross the mark, one resets the count; the others write on meanwhile.
+    if ((unflushed_ += bytes) < flush_every) return;
+    if (unflushed_.exchange(0) < flush_every) return;
+    if (::fdatasync(file.get()) != 0) throw system_error(errno, "fdatasync", path);
+}
+
+void RestoredFiles::write_plain(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path) {
+    write_all_at(file.get(), offset, bytes, path);
+    // The disk may begin with it, so that little is left when all must be durable. A hint: the final sync tells of failures.
+    if (bytes.size() >= writeback_min)
+        (void)::sync_file_range(file.get(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes.size()),
                                 SYNC_FILE_RANGE_WRITE);
 }
 

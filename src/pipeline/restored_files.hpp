@@ -1,6 +1,7 @@
 /// The files a restore writes: created when their first byte comes, a few hundred open at a time.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -16,16 +17,21 @@ namespace varve {
 /// Any thread; every call blocks. Never follows a link in the last component of a path, never opens what is no regular file.
 class RestoredFiles {
 public:
-    RestoredFiles(std::vector<std::filesystem::path> paths, WriteMode mode);
+    struct Wanted {
+        std::filesystem::path path;
+        std::uint64_t size = 0;  ///< bytes it will have
+    };
+    RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode);
 
     /// For writing. WriteMode::create: created with mode 0600; Fault::conflict when something was there before us.
     /// WriteMode::delta: what is there is opened; Fault::conflict when it is no regular file.
     std::shared_ptr<const Descriptor> open(std::uint32_t file);
     /// What is there already, for reading; nothing when nothing is. WriteMode::delta.
     std::optional<LocalFile> find(std::uint32_t file) const;
+    /// Large new files are written past the page cache where the filesystem can: what is restored does not push out what
+    /// running databases keep there, and costs half the time. That needs `bytes` that lie in memory as they lie in the file,
+    /// modulo 4096 (see WriteBatch); others are written all the same.
     void write(std::uint32_t file, std::uint64_t offset, ByteView bytes);
-    /// The disk may begin with these bytes: so that little is left to do when all of it must be durable.
-    void begin_writeback(std::uint32_t file, std::uint64_t from, std::uint64_t to) noexcept;
     /// The file has exactly `size` bytes from now on. Also creates what nothing was written to.
     void set_size(std::uint32_t file, std::uint64_t size);
     /// Takes away a file that we created and cannot fill.
@@ -37,12 +43,24 @@ private:
 
     struct File {
         std::filesystem::path path;
-        std::shared_ptr<const Descriptor> handle;
+        std::uint64_t size = 0;
+        std::shared_ptr<const Descriptor> handle, direct;  ///< direct: a second handle, past the page cache
         bool created = false;
     };
+    struct Handles {
+        std::shared_ptr<const Descriptor> plain, direct;
+    };
+
+    Handles handles(std::uint32_t file);
+    std::shared_ptr<const Descriptor> open_direct(const File& file, const Descriptor& handle);
+    static void write_plain(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
+
+    void flush_now_and_then(const Descriptor& file, std::uint64_t bytes, const std::filesystem::path& path);
 
     std::vector<File> files_;
     WriteMode mode_;
+    std::atomic<bool> direct_ = true;           ///< false once the filesystem refused
+    std::atomic<std::uint64_t> unflushed_ = 0;  ///< bytes written past the page cache
     std::mutex mutex_;
     std::deque<std::uint32_t> open_;  ///< files with a handle, the oldest first
 };
