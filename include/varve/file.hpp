@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,8 +34,10 @@ private:
 };
 
 /// A user's file, opened for reading by the only door there is: O_PATH first, a look at what it is, then /proc/self/fd.
-/// So nothing is opened by mistake (a device, a FIFO that blocks) and, once the SQLite driver is here, no followed
-/// database loses its locks to a close of ours. Reads are positioned: several threads may share one LocalFile.
+/// So nothing is opened by mistake (a device, a FIFO that blocks). All LocalFiles of one inode in the process share one
+/// descriptor, which is closed with the last of them: POSIX locks on a file, as SQLite takes them, are dropped by any close in
+/// the process, so who holds a LocalFile of a database keeps everybody else in the process from unlocking it.
+/// Reads are positioned: several threads may share one LocalFile.
 class LocalFile {
 public:
     /// Fault::missing, denied, unsupported (not a regular file). `path` is kept for messages.
@@ -45,7 +48,7 @@ public:
     const std::filesystem::path& path() const noexcept { return path_; }
     const struct ::stat& status() const noexcept { return status_; }  ///< as it was when opened
     std::uint64_t size() const noexcept { return static_cast<std::uint64_t>(status_.st_size); }
-    int descriptor() const noexcept { return file_.get(); }
+    int descriptor() const noexcept { return file_->get(); }
     /// Fills as much of `into` as the file has from `offset` on; the count is short only at the end of the file.
     std::size_t read_at(std::uint64_t offset, std::span<std::uint8_t> into) const;
     /// stat now.
@@ -55,7 +58,7 @@ private:
     LocalFile(Descriptor found, std::filesystem::path path);
 
     std::filesystem::path path_;
-    Descriptor file_;
+    std::shared_ptr<const Descriptor> file_;
     struct ::stat status_{};
 };
 

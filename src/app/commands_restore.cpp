@@ -95,7 +95,7 @@ Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request
     result.target_requested = cli::words_of(request.options.target, request.options.backup);
     // A server that rolls forward by itself will stop where the plan says.
     const auto& reached = done.restored.reached ? done.restored.reached : done.target.position;
-    if (reached) result.target_reached = source.driver->print_position(reached->at);
+    if (reached) result.target_reached = reached->text.empty() ? source.driver->print_position(reached->at) : reached->text;
     result.to = order.to.string();
     result.bytes_written = done.restored.bytes_written;
     result.bytes_kept = done.read.bytes_kept;

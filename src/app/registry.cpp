@@ -4,6 +4,7 @@
 
 #include "files/files_driver.hpp"
 #include "postgresql/postgresql_driver.hpp"
+#include "sqlite/sqlite_driver.hpp"
 #include "varve/error.hpp"
 
 namespace varve {
@@ -14,6 +15,7 @@ const std::vector<DriverKind>& driver_kinds() {
          &postgresql::make_driver,
          {"connection", "password", "method", "slot", "backup_from", "bin_dir", "scratch_dir", "insecure", "tls"},
          true},
+        {"sqlite", &sqlite::make_driver, {"path"}, true},
         {"files", &files::make_driver, {"kind", "paths", "exclude", "one_filesystem", "max_depth", "devices"}, false},
     };
     return kinds;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/shared_files.hpp"
 #include "varve/error.hpp"
 
 namespace varve {
@@ -87,22 +88,18 @@ LocalFile LocalFile::open_at(int directory, const std::string& name, const std::
 LocalFile::LocalFile(Descriptor found, std::filesystem::path path) : path_{std::move(path)} {
     if (::fstat(found.get(), &status_) != 0) throw system_error(errno, "stat", path_);
     if (!S_ISREG(status_.st_mode)) throw Error{Fault::unsupported, path_.string() + " is not a regular file"};
-    const auto door = "/proc/self/fd/" + std::to_string(found.get());
-    // Reading for a backup should not look like use; only the owner may ask for that.
-    file_ = Descriptor{::open(door.c_str(), O_RDONLY | O_NOATIME | O_CLOEXEC)};
-    if (!file_ && errno == EPERM) file_ = Descriptor{::open(door.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!file_) throw system_error(errno, "open", path_);
+    file_ = open_shared(found, status_, path_);
 }
 
 std::size_t LocalFile::read_at(std::uint64_t offset, std::span<std::uint8_t> into) const {
     return fill(into, path_, [&](std::uint8_t* at, std::size_t count, std::size_t filled) {
-        return ::pread(file_.get(), at, count, static_cast<off_t>(offset + filled));
+        return ::pread(file_->get(), at, count, static_cast<off_t>(offset + filled));
     });
 }
 
 struct ::stat LocalFile::status_now() const {
     struct ::stat now{};
-    if (::fstat(file_.get(), &now) != 0) throw system_error(errno, "stat", path_);
+    if (::fstat(file_->get(), &now) != 0) throw system_error(errno, "stat", path_);
     return now;
 }
 

@@ -33,9 +33,10 @@ const Layers may_include{
     {"src/cli", {"varve", "base", "policy", "config", "cli"}},
     {"src/app",
      {"varve", "base", "format", "policy", "stores", "pipeline", "repository", "config", "jobs", "service", "cli", "app",
-      "postgresql", "files"}},
+      "postgresql", "files", "sqlite"}},
     {"drivers/postgresql", {"varve", "postgresql"}},
     {"drivers/files", {"varve", "files"}},
+    {"drivers/sqlite", {"varve", "sqlite"}},
 };
 
 /// Rules take values and give decisions: these parts of the waist are for those who act.
