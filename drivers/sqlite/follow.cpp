@@ -5,6 +5,7 @@
 
 #include "sqlite/attach.hpp"
 #include "varve/error.hpp"
+#include "varve/failpoint.hpp"
 #include "varve/log.hpp"
 
 namespace varve::sqlite {
@@ -69,7 +70,9 @@ Task<std::shared_ptr<Follower::Live>> Follower::attach(std::optional<LogPosition
     auto attached = co_await on_pool(pools_.blocking, std::move(work));
     auto live = std::make_shared<Live>(std::move(attached));
     live->tail.on_new_generation = [saved = saved_, database = live->database](const TailState& state) {
+        failpoint("sqlite.begun_anew");
         saved.keep_generation(saved_state(state, *database));
+        failpoint("sqlite.kept");
     };
     co_return live;
 }
@@ -219,16 +222,19 @@ Task<> Follower::cycle(Live& live) {
         co_return;
     }
     live.cycle_pause = cycle_pause_first;
+    failpoint("sqlite.approached");
     auto take = [database, lock] {
         lock->taken = lock->writer->try_begin_writing(lock_patience);
         return lock->taken ? database->index() : WalIndex{};
     };
     const auto index = co_await on_pool(pools_.blocking, std::move(take));
+    failpoint("sqlite.locked");
     const auto& state = live.tail.state();
     // Nobody writes now. A large transaction that came just before is read without the lock, as always.
     if (lock->taken && index.last_frame <= state.frame + cycle_frames && co_await finish_cycle(live, lock))
         live.cycled = {state.salts, state.frame};
     co_await on_pool(pools_.blocking, [lock] { lock->writer->end(); });
+    failpoint("sqlite.unlocked");
 }
 
 /// Under the lock.
@@ -236,10 +242,13 @@ Task<bool> Follower::finish_cycle(Live& live, std::shared_ptr<Lock> lock) {
     co_await pass(live);
     co_await live.sink->seal();
     if (!co_await durable_within(live, durable_patience)) co_return false;
+    failpoint("sqlite.stored");
     auto finish = [database = live.database, lock, frames = static_cast<int>(live.tail.state().frame)] {
         const auto done = checkpoint_soon(*lock->checkpointer);
         if (!done.complete() || done.frames != frames) return false;
+        failpoint("sqlite.checkpointed");
         database->renew_reader();
+        failpoint("sqlite.renewed");
         database->let_go();
         return true;
     };

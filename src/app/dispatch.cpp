@@ -112,6 +112,14 @@ public:
         return by_service<cli::LogFollowResult>({{"source", request.source.text()}},
                                                 [&request](App& app) { return follow_log(app, request); });
     }
+    cli::Answer operator()(const cli::MarkRequest& request) {
+        auto absent = [](App& app) -> Task<cli::MarkResult> {
+            throw Error{Fault::unreachable, "no service answers on " + app.config().service.socket.string()}.hint(
+                "A mark is set by the service that follows the log: start varve serve.");
+            co_return cli::MarkResult{};
+        };
+        return by_service<cli::MarkResult>({{"source", request.source.text()}, {"name", request.name}}, absent);
+    }
     /// Only the service knows what was followed: without it the server must try again later.
     cli::Answer operator()(const cli::WalPushRequest& request) {
         const auto file = std::filesystem::absolute(request.file);

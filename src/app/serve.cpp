@@ -3,6 +3,7 @@
 #include "app/commands.hpp"
 #include "cli/progress.hpp"
 #include "cli/reply.hpp"
+#include "jobs/check_job.hpp"
 #include "jobs/wal_job.hpp"
 #include "policy/zone_database.hpp"
 #include "service/catch_up.hpp"
@@ -15,6 +16,8 @@ namespace varve {
 namespace {
 
 using json = nlohmann::json;
+
+constexpr std::size_t mark_bytes_max = 63;  // as long as PostgreSQL takes
 
 std::optional<SourceName> source_in(const json& arguments) {
     if (!arguments.contains("source") || arguments["source"].is_null()) return std::nullopt;
@@ -58,6 +61,7 @@ private:
             const auto result = co_await check(app_, {.source = source_in(arguments)}, &service_);
             co_return cli::reply_of(command, result);
         }
+        if (command == "mark") co_return co_await mark(the_source(arguments), arguments.at("name").get<std::string>());
         if (command == "log follow") co_return co_await catch_up(the_source(arguments));
         if (command == "log known") co_return co_await known(the_source(arguments));
         throw Error{Fault::unsupported, "the service does not know the command " + command}.hint(
@@ -85,6 +89,16 @@ private:
             result.backups.push_back(made_of(SourceName{source}, report));
         }
         co_return cli::reply_of("backup run", result);
+    }
+
+    Task<json> mark(SourceName name, std::string text) {
+        const auto follower = service_.follower(name.text());
+        if (!follower) throw Error{Fault::invalid, "the service does not follow the log of " + name.text()};
+        if (text.empty() || text.size() > mark_bytes_max)
+            throw Error{Fault::invalid, "a mark's name has 1 to " + std::to_string(mark_bytes_max) + " bytes"};
+        const auto position = co_await set_mark(app_.jobs(), app_.source(name), *follower, text);
+        const cli::MarkResult result{.source = name, .name = text, .lineage = position.lineage, .position = position.text};
+        co_return cli::reply_of("mark", result);
     }
 
     Task<json> catch_up(SourceName name) {

@@ -1,4 +1,4 @@
-#include "base/failpoint.hpp"
+#include "varve/failpoint.hpp"
 
 #ifdef VARVE_FAILPOINTS
 

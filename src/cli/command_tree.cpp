@@ -96,6 +96,11 @@ void CommandTree::add_log() {
     follow->add_flag("--until-caught-up", follow_request->until_caught_up,
                      "End when all that the server had written by now is durable");
 
+    auto [mark, mark_request] =
+        command<MarkRequest>(root_, "mark", "Set a restore point under a name in a source's log", Changes::something);
+    add_text(*mark, "SOURCE", "", mark_request->source, "Source that the service follows")->required();
+    add_text(*mark, "NAME", "", mark_request->name, "What restore --mark asks for")->required();
+
     auto [list, list_request] = command<LogListRequest>(log, "list", "What log is archived, by lineage");
     add_text(*list, "SOURCE", "", list_request->source, "Source to list")->required();
 

@@ -25,6 +25,10 @@ struct Steps {
         return DryRunResult{{"Ship the log of " + request.source.text() + " to every repository" +
                              (request.until_caught_up ? " until it has caught up." : " until it is interrupted.")}};
     }
+    std::optional<DryRunResult> operator()(const MarkRequest& request) const {
+        return DryRunResult{{"Set the restore point " + request.name + " in the log of " + request.source.text() +
+                             ", and wait until it is durable on every required repository."}};
+    }
     std::optional<DryRunResult> operator()(const WalPushRequest& request) const {
         return DryRunResult{{"Make sure that " + request.file.string() + " of " + request.source.text() +
                              " is durable on every required repository."}};

@@ -36,6 +36,13 @@ void fields(auto& visit, Is<LogFollowResult> auto& it) {
     visit("gaps", it.gaps);
 }
 
+void fields(auto& visit, Is<MarkResult> auto& it) {
+    visit("source", it.source);
+    visit("name", it.name);
+    visit("lineage", it.lineage);
+    visit("position", it.position);
+}
+
 void fields(auto& visit, Is<WalPushResult> auto& it) {
     visit("source", it.source);
     visit("file", it.file);
@@ -51,9 +58,11 @@ void fields(auto& visit, Is<WalFetchResult> auto& it) {
 nlohmann::json to_json(const LogListResult& result) { return encoded(result); }
 nlohmann::json to_json(const LogGapsResult& result) { return encoded(result); }
 nlohmann::json to_json(const LogFollowResult& result) { return encoded(result); }
+nlohmann::json to_json(const MarkResult& result) { return encoded(result); }
 nlohmann::json to_json(const WalPushResult& result) { return encoded(result); }
 nlohmann::json to_json(const WalFetchResult& result) { return encoded(result); }
 void from_json(const nlohmann::json& json, LogFollowResult& result) { decode(json, result); }
+void from_json(const nlohmann::json& json, MarkResult& result) { decode(json, result); }
 void from_json(const nlohmann::json& json, WalPushResult& result) { decode(json, result); }
 
 }  // namespace varve::cli

@@ -54,6 +54,11 @@ struct LogFollowRequest {
     SourceName source;
     bool until_caught_up = false;  ///< end when all that the server had written is durable
 };
+/// A restore point under a name, in the log of a source that the service follows.
+struct MarkRequest {
+    SourceName source;
+    std::string name;
+};
 struct LogListRequest {
     SourceName source;
 };
@@ -130,10 +135,10 @@ struct CompletionRequest {
 };
 struct VersionRequest {};
 
-using Request =
-    std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
-                 LogFollowRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest, WalPushRequest,
-                 WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
-                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+using Request = std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest,
+                             BackupShowRequest, LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, RestorePlanRequest,
+                             RestoreRunRequest, WalPushRequest, WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest,
+                             KeyProveRequest, ConfigCheckRequest, ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest,
+                             CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

@@ -44,6 +44,13 @@ struct LogFollowResult {
     unsigned gaps = 0;       ///< recorded meanwhile
 };
 
+struct MarkResult {
+    SourceName source;
+    std::string name;
+    LineageName lineage;
+    std::string position;  ///< durable on every required copy
+};
+
 struct WalPushResult {
     SourceName source;
     std::string file;
@@ -57,13 +64,16 @@ struct WalFetchResult {
 nlohmann::json to_json(const LogListResult& result);
 nlohmann::json to_json(const LogGapsResult& result);
 nlohmann::json to_json(const LogFollowResult& result);
+nlohmann::json to_json(const MarkResult& result);
 nlohmann::json to_json(const WalPushResult& result);
 nlohmann::json to_json(const WalFetchResult& result);
 void from_json(const nlohmann::json& json, LogFollowResult& result);
+void from_json(const nlohmann::json& json, MarkResult& result);
 void from_json(const nlohmann::json& json, WalPushResult& result);
 std::string to_text(const LogListResult& result);
 std::string to_text(const LogGapsResult& result);
 std::string to_text(const LogFollowResult& result);
+std::string to_text(const MarkResult& result);
 std::string to_text(const WalPushResult& result);
 std::string to_text(const WalFetchResult& result);
 /// When there is one: exit 20.

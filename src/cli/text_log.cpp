@@ -33,6 +33,12 @@ std::string to_text(const LogFollowResult& result) {
     return text + "\n";
 }
 
+std::string to_text(const MarkResult& result) {
+    return "The mark " + printable(result.name) + " of " + result.source.text() + " is durable, at " + result.position +
+           ".\nTo go back to it: varve restore run " + result.source.text() + " --to PLACE --mark '" + printable(result.name) +
+           "'\n";
+}
+
 std::string to_text(const WalPushResult& result) {
     if (result.outcome == "already_archived") return result.file + " was archived before.\n";
     if (result.outcome == "forked") return result.file + " differs from what is archived: stored as a lineage of its own.\n";

@@ -43,22 +43,8 @@ Task<RepositoryCheck> check_copy(JobContext& context, const Copy& copy) {
 Task<> prove_round_trip(JobContext& context, Source& source, LogFollower& follower, std::chrono::microseconds patience,
                         SourceCheck& check) {
     const auto began = std::chrono::steady_clock::now();
-    const auto probe = co_await source.driver->probe_log("varve check");
-    for (;;) {
-        co_await follower.seal();
-        const auto state = follower.state();
-        check.round_trip_time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-        if (covers(state.durable, probe.written)) {
-            check.round_trip = state.durable;
-            co_return;
-        }
-        if (check.round_trip_time > patience)
-            throw Error{Fault::overloaded, "the log up to " + probe.written.text + " was not durable within " +
-                                               std::to_string(patience.count() / 1'000'000) + " s" +
-                                               (state.problem.empty() ? "" : ": " + state.problem)}
-                .hint(state.remedy.empty() ? "Look at varve status for the repository that is behind." : state.remedy);
-        co_await context.clock.sleep_for(std::chrono::milliseconds{50});
-    }
+    check.round_trip = co_await set_mark(context, source, follower, "varve check", patience);
+    check.round_trip_time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
 }
 
 /// Why no mark is sent round, and what would let it be.
@@ -73,6 +59,23 @@ Finding untried(LogRoute route) {
 }
 
 }  // namespace
+
+Task<LogPosition> set_mark(JobContext& context, Source& source, LogFollower& follower, std::string name,
+                           std::chrono::microseconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto probe = co_await source.driver->probe_log(std::move(name));
+    for (;;) {
+        co_await follower.seal();
+        const auto state = follower.state();
+        if (covers(state.durable, probe.written)) co_return probe.written;
+        if (std::chrono::steady_clock::now() > until)
+            throw Error{Fault::overloaded, "the log up to " + probe.written.text + " was not durable within " +
+                                               std::to_string(patience.count() / 1'000'000) + " s" +
+                                               (state.problem.empty() ? "" : ": " + state.problem)}
+                .hint(state.remedy.empty() ? "Look at varve status for the repository that is behind." : state.remedy);
+        co_await context.clock.sleep_for(std::chrono::milliseconds{50});
+    }
+}
 
 bool covers(const std::optional<LogPosition>& durable, const LogPosition& wanted) {
     return durable && (wanted.lineage.empty() || durable->lineage == wanted.lineage) && durable->at >= wanted.at;

@@ -33,6 +33,11 @@ Task<std::vector<RepositoryCheck>> check_repositories(JobContext& context);
 Task<SourceCheck> check_source(JobContext& context, Source& source, LogFollower* follower,
                                std::chrono::microseconds patience = std::chrono::seconds{30});
 
+/// A restore point in the source's log, durable on every required copy; gives where it lies. Fault::overloaded when it is not
+/// durable within `patience`: it may become so later.
+Task<LogPosition> set_mark(JobContext& context, Source& source, LogFollower& follower, std::string name,
+                           std::chrono::microseconds patience = std::chrono::seconds{30});
+
 /// Whether what is durable covers `wanted`: positions of two lineages say nothing of each other.
 bool covers(const std::optional<LogPosition>& durable, const LogPosition& wanted);
 

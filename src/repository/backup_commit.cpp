@@ -4,10 +4,10 @@
 #include <map>
 #include <set>
 
-#include "base/failpoint.hpp"
 #include "repository/object_keys.hpp"
 #include "repository/pack_origin.hpp"
 #include "varve/error.hpp"
+#include "varve/failpoint.hpp"
 #include "varve/log.hpp"
 
 namespace varve {

@@ -2,10 +2,10 @@
 
 #include <set>
 
-#include "base/failpoint.hpp"
 #include "repository/log_object.hpp"
 #include "repository/object_keys.hpp"
 #include "varve/error.hpp"
+#include "varve/failpoint.hpp"
 #include "varve/log.hpp"
 
 namespace varve {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "base/failpoint.hpp"
 #include "repository/config_chain.hpp"
 #include "repository/open_repository.hpp"
 #include "varve/error.hpp"
+#include "varve/failpoint.hpp"
 #include "varve/log.hpp"
 
 namespace varve {

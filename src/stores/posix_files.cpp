@@ -11,9 +11,9 @@
 #include <chrono>
 #include <memory>
 
-#include "base/failpoint.hpp"
 #include "stores/byte_range.hpp"
 #include "varve/error.hpp"
+#include "varve/failpoint.hpp"
 
 namespace varve::posix_files {
 namespace {

@@ -29,9 +29,10 @@ def killed(varve, name, *command):
 
 # No command removes objects yet: the crash test of the store reaches it.
 UNIT_ONLY = {"posix.removed"}
+ELSEWHERE = {name for name in points() if name.startswith("sqlite.")}  # test_sqlite.py
 
 
-@pytest.mark.parametrize("name", [name for name in points() if name not in UNIT_ONLY])
+@pytest.mark.parametrize("name", [name for name in points() if name not in UNIT_ONLY | ELSEWHERE])
 def test_after_a_power_cut_the_next_run_is_whole(new_cluster, new_varve, open_restored, room, name):
     source = new_cluster()
     ledger = Ledger(source).create()

@@ -1,14 +1,19 @@
 """SQLite: what an application commits can be had back as of any transaction, whatever happens beside it."""
 import contextlib
+import os
 import pathlib
 import random
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
 from support import place, shop
+from support.faults import Mount
 from support.varve import Varve
 
 SOURCE = "shop/db"
@@ -123,3 +128,250 @@ def test_any_transaction_comes_back(new_shop, new_host, room, page_size, until, 
         before = n
         out.unlink()
     assert before == until
+
+
+def has_base(varve):
+    """A base backup is there."""
+    return varve.do("backup", "list", SOURCE)["backups"]
+
+
+def wait_shipped(varve, app, seconds=60):
+    """Until the newest commit is durable: then restore --latest must give it."""
+    varve.do("log", "follow", SOURCE, "--until-caught-up", timeout=seconds)
+
+
+def expect_now(varve, app, room, *target, name="now.db"):
+    """The restored database is what the application has."""
+    varve.do("restore", "run", SOURCE, "--to", room / name, *(target or ["--latest"]))
+    with contextlib.closing(sqlite3.connect(app.path, timeout=30)) as database:
+        live = shop.content(database)
+    assert read_restored(room / name) == live
+    return live
+
+
+def lineages(varve):
+    return [one["name"] for one in varve.do("log", "list", SOURCE)["lineages"]]
+
+
+CYCLE = re.findall(r'failpoint\("(sqlite\.[a-z_]+)"\)', (place.ROOT / "drivers/sqlite/follow.cpp").read_text())
+
+
+@pytest.mark.parametrize("step", CYCLE)
+def test_killed_in_a_checkpoint_cycle(new_shop, new_host, room, step):
+    """Every state that any lineage gives back is one that the application had, and in the end it is the newest."""
+    app = new_shop()
+    varve = new_host(app)
+    varve.serve(env={"VARVE_FAILPOINT": f"{step}:2"})
+    place.wait_until(lambda: has_base(varve), 30)
+    app.start("write", pause=0.001)
+    assert varve.child.wait(60) == -signal.SIGKILL
+    varve.child = None
+    varve.serve()
+    place.wait_until(lambda: shipped(varve) > 0, 30)
+    time.sleep(1)
+    app.stop()
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+    assert varve.stop() == 0
+    states = []
+    for number, lineage in enumerate(lineages(varve)):
+        out = room / f"lineage-{number}.db"
+        varve.do("restore", "run", SOURCE, "--to", out, "--timeline", lineage, "--latest")
+        states.append(read_restored(out))
+    expected = shop.Expected()
+    for n, digest in sorted(states):
+        assert (n, digest) == expected.at(n)
+
+
+def test_a_service_that_was_down_goes_on_where_nothing_was_missed(new_shop, new_host, room):
+    """Stopped, killed, and while the application closed the database, which removes its WAL."""
+    app = new_shop()
+    varve = new_host(app)
+    for end in ("stop", "kill", "closed"):
+        varve.serve()
+        place.wait_until(lambda: has_base(varve), 30)
+        with contextlib.closing(sqlite3.connect(app.path)) as stays_open:
+            app.run("write", until=app.commits() + 50)
+            assert shop.commits(stays_open) > 0
+            wait_shipped(varve, app)
+            if end == "kill":
+                varve.kill()
+            else:
+                assert varve.stop() == 0
+            if end != "closed":
+                varve.serve()
+                wait_shipped(varve, app)
+                varve.stop()
+        assert not pathlib.Path(f"{app.path}-wal").exists(), "the last one to close the database removes its WAL"
+    varve.serve()
+    app.run("write", until=app.commits() + 50)
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+    assert varve.do("log", "gaps", SOURCE)["gaps"] == []
+    assert len(lineages(varve)) == 1
+
+
+def test_commits_while_nobody_followed_are_a_gap_that_a_base_closes(new_shop, new_host, room):
+    app = new_shop()
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    app.run("write", until=100)
+    wait_shipped(varve, app)
+    expect_now(varve, app, room, name="before.db")
+    assert varve.stop() == 0
+    app.run("write", until=3000)  # its own checkpoints begin the WAL anew
+    varve.serve()
+    place.wait_until(lambda: len(has_base(varve)) == 2, 30)
+    app.run("write", until=3100)
+    wait_shipped(varve, app)
+    assert expect_now(varve, app, room)[0] == 3100
+    gaps = varve.ask("log", "gaps", SOURCE).document["result"]["gaps"]
+    assert len(gaps) == 1 and gaps[0]["from"], gaps
+    bases = sorted(has_base(varve), key=lambda one: one["stop_time"])
+    middle = bases[1]["start_time"]
+    error = varve.refused("restore", "run", SOURCE, "--to", room / "gap.db", "--at", middle, code="point_not_recoverable", exit_code=22)
+    assert error["context"]["nearest_before"] and error["context"]["nearest_after"], error
+    assert not (room / "gap.db").exists()
+
+
+def test_another_file_in_its_place_begins_a_new_lineage(new_shop, new_host, room):
+    """An older copy, a database made anew, and none at all: what is archived stays, and nothing empty takes its place."""
+    app = new_shop()
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    app.run("write", until=200)
+    wait_shipped(varve, app)
+    with contextlib.closing(sqlite3.connect(app.path)) as database, contextlib.closing(sqlite3.connect(room / "copy.db")) as copy:
+        database.backup(copy)
+    app.run("write", until=400)
+    wait_shipped(varve, app)
+    first = lineages(varve)
+    newest = expect_now(varve, app, room, name="newest.db")
+
+    def replace(make):
+        for suffix in ("", "-wal", "-shm"):
+            pathlib.Path(f"{app.path}{suffix}").unlink(missing_ok=True)
+        make()
+
+    replace(lambda: None)
+    place.wait_until(lambda: varve.status(SOURCE)["state"] != "ok", 30)
+    assert lineages(varve) == first
+
+    replace(lambda: place.run(["cp", room / "copy.db", app.path], user="root"))
+    place.give(app.path)
+    place.run(["sqlite3", app.path, "PRAGMA journal_mode=WAL"])
+    place.wait_until(lambda: len(lineages(varve)) == 2, 60)
+    app.run("write", until=250)
+    wait_shipped(varve, app)
+    place.wait_until(lambda: len(has_base(varve)) == 2, 60)
+    assert expect_now(varve, app, room, name="older.db")[0] == 250
+
+    replace(app.create)
+    place.wait_until(lambda: len(lineages(varve)) == 3, 60)
+    app.run("write", until=10)
+    wait_shipped(varve, app)
+    place.wait_until(lambda: len(has_base(varve)) == 3, 60)
+    assert expect_now(varve, app, room, name="anew.db")[0] == 10
+    varve.do("restore", "run", SOURCE, "--to", room / "still.db", "--timeline", first[0], "--latest")
+    assert read_restored(room / "still.db") == newest
+
+
+def test_a_restore_beside_a_stale_companion_is_refused(new_shop, new_host, room):
+    app = new_shop()
+    varve = new_host(app)
+    varve.do("backup", "run", SOURCE)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        stale = room / f"out.db{suffix}"
+        stale.touch()
+        varve.refused("restore", "run", SOURCE, "--to", room / "out.db", code=None, exit_code=1)
+        assert stale.stat().st_size == 0 and len(list(room.glob("*out.db*"))) == 1
+        stale.unlink()
+    varve.do("restore", "run", SOURCE, "--to", room / "out.db")
+    assert read_restored(room / "out.db")[0] == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs two users")
+def test_the_wrong_user_is_refused_and_makes_nothing(new_shop, room, closing, binary):
+    app = new_shop()
+    place.run(["chmod", "666", app.path])
+    app.directory.chmod(0o777)
+    varve = closing(Varve(room / "varve", user="nobody", binary=binary))
+    place.give(varve.directory, "nobody")
+    varve.sources = [{"name": SOURCE, "driver": "sqlite", "path": app.path}]
+    varve.write().init()
+    error = varve.refused("backup", "run", SOURCE, code=None, exit_code=77)
+    assert "belongs to" in error["message"] and error["remedy"]
+    assert [path.name for path in app.directory.iterdir()] == ["shop.db"]
+    app.run("write", until=10)
+
+
+def test_a_store_that_hangs_never_holds_the_write_lock_for_long(new_shop, new_host, room, closing, binary):
+    app = new_shop()
+    mount = closing(Mount(room / "mount"))
+    varve = closing(Varve(room / "varve", binary=binary))
+    varve.repository = mount.directory / "repository"
+    varve.repositories = [{"name": "local", "url": f"file://{varve.repository}"}]
+    varve.sources = [{"name": SOURCE, "driver": "sqlite", "path": app.path, "ship_interval": "1s"}]
+    varve.write().init()
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    longest = 0
+    with contextlib.closing(sqlite3.connect(app.path, timeout=30, isolation_level=None)) as database:
+        until = time.monotonic() + 12
+        n = 0
+        while time.monotonic() < until:
+            if not mount.frozen and time.monotonic() > until - 10:
+                mount.hang()
+            began = time.monotonic()
+            database.execute("BEGIN IMMEDIATE")
+            longest = max(longest, time.monotonic() - began)
+            n += 1
+            shop.apply(database, n)
+            database.execute("COMMIT")
+            time.sleep(0.001)
+    print(f"the application waited {longest * 1000:.0f} ms at most for its lock")
+    assert longest < 0.3
+    mount.answer()
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+
+
+def test_the_users_database_holds_nothing_of_ours_and_idling_costs_nothing(new_shop, new_host, room):
+    app = new_shop()
+    app.run("write", until=100)
+    before = app.path.read_bytes()
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve) and shipped(varve) == 0, 30)
+    time.sleep(2)
+    objects, seconds = varve.objects(), cpu_seconds(varve.child.pid)
+    time.sleep(10)
+    assert varve.objects() == objects
+    used = cpu_seconds(varve.child.pid) - seconds
+    print(f"{used * 1000:.0f} ms of CPU in ten idle seconds")
+    assert used < 0.2
+    assert varve.stop() == 0
+    assert app.path.read_bytes() == before
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_mark_is_a_place_to_go_back_to(new_shop, new_host, room):
+    app = new_shop()
+    varve = new_host(app)
+    assert varve.ask("mark", SOURCE, "x").exit_code == 75
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    app.run("write", until=50)
+    assert varve.do("mark", SOURCE, "before the release")["position"]
+    app.run("write", until=90)
+    wait_shipped(varve, app)
+    varve.do("restore", "run", SOURCE, "--to", room / "mark.db", "--mark", "before the release")
+    assert read_restored(room / "mark.db") == shop.Expected().at(50)
+    varve.refused("restore", "run", SOURCE, "--to", room / "none.db", "--mark", "never", code="point_not_recoverable", exit_code=22)
+    assert varve.do("check")["sources"][0]["round_trip_position"]

@@ -1,4 +1,4 @@
-#include "base/failpoint.hpp"
+#include "varve/failpoint.hpp"
 
 #include <unistd.h>
 #include <catch2/catch.hpp>
