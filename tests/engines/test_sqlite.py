@@ -375,3 +375,52 @@ def test_a_mark_is_a_place_to_go_back_to(new_shop, new_host, room):
     assert read_restored(room / "mark.db") == shop.Expected().at(50)
     varve.refused("restore", "run", SOURCE, "--to", room / "none.db", "--mark", "never", code="point_not_recoverable", exit_code=22)
     assert varve.do("check")["sources"][0]["round_trip_position"]
+
+
+def test_a_database_over_one_gib(new_shop, new_host, room):
+    """Past the page that SQLite locks bytes in, and too large for memory."""
+    app = new_shop(fill_mib=1088)
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 120)
+    app.run("write", until=500)
+    wait_shipped(varve, app)
+    at_500 = expect_now(varve, app, room, name="at-500.db")
+    (room / "at-500.db").unlink()
+    place.run(["sqlite3", app.path, "DELETE FROM ballast WHERE id % 3 = 0; VACUUM"])
+    app.run("write", until=600)
+    wait_shipped(varve, app, 120)
+    expect_now(varve, app, room)
+    (room / "now.db").unlink()
+    varve.do("restore", "run", SOURCE, "--to", room / "again.db", "--txn", 500)
+    assert read_restored(room / "again.db") == at_500
+    peak = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{varve.child.pid}/status").read_text()).group(1))
+    print(f"the service took {peak / 1024:.0f} MiB at most")
+    assert peak < 300 << 10
+    assert varve.do("log", "gaps", SOURCE)["gaps"] == []
+
+
+def test_five_hundred_databases_in_one_service(room, closing, binary):
+    count = 500
+    directory = place.make_dir(room / "many", mode=0o755)
+    script = ("import sqlite3\n"
+              f"for i in range({count}):\n"
+              f"    with sqlite3.connect(f'{directory}/{{i}}.db') as database:\n"
+              "        database.execute('PRAGMA journal_mode=WAL')\n"
+              "        database.execute('CREATE TABLE t (a)')\n"
+              "        database.execute('INSERT INTO t VALUES (?)', (i,))\n"
+              "    database.close()\n")
+    place.run([sys.executable, "-c", script])
+    varve = closing(Varve(room / "varve", binary=binary))
+    varve.sources = [{"name": f"many/{i}", "driver": "sqlite", "path": directory / f"{i}.db"} for i in range(count)]
+    varve.write().init()
+    varve.serve()
+    place.wait_until(lambda: len(varve.do("backup", "list")["backups"]) == count, 120, 1)
+    status = pathlib.Path(f"/proc/{varve.child.pid}/status").read_text()
+    peak, now = (int(re.search(rf"{key}:\s+(\d+)", status).group(1)) for key in ("VmHWM", "VmRSS"))
+    seconds = cpu_seconds(varve.child.pid)
+    time.sleep(10)
+    used = (cpu_seconds(varve.child.pid) - seconds) / 10
+    print(f"{count} databases: {peak / 1024:.0f} MiB at most, {now / 1024:.0f} MiB now, {used * 100:.1f} % of a core idle")
+    assert peak <= 300 << 10
+    assert used < 0.1
