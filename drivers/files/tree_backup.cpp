@@ -1,14 +1,20 @@
 #include "files/tree_backup.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <array>
+#include <set>
+#include <utility>
+
+#include "sqlite/capture.hpp"
 
 namespace varve::files {
 namespace {
 
 constexpr std::uint64_t open_files_max = 16;
 constexpr std::size_t names_at_once = 256;
+constexpr std::uint64_t capture_bytes = 1U << 20;
 constexpr int reads_max = 3;  // of a file that changes while it is read
 
 bool same_state(const struct ::stat& one, const struct ::stat& other) {
@@ -17,10 +23,27 @@ bool same_state(const struct ::stat& one, const struct ::stat& other) {
            one.st_ctim.tv_nsec == other.st_ctim.tv_nsec;
 }
 
-bool has_sqlite_header(const LocalFile& file) {
-    constexpr std::string_view magic{"SQLite format 3\0", 16};
-    std::array<std::uint8_t, 16> head{};
-    return file.size() >= 512 && file.read_at(0, head) == head.size() && text_of(head) == magic;
+/// WAL, index and journal of a database in the same folder: what they hold is in the database as it is captured, and they must
+/// not be opened beside SQLite.
+std::set<std::string> companions_in(const Folder& folder, const std::vector<std::string>& names) {
+    std::set<std::string> companions;
+    for (const auto& name : names) {
+        const std::string owner{sqlite::owner_of_companion(name)};
+        if (owner.empty() || !std::ranges::binary_search(names, owner)) continue;
+        try {
+            if (sqlite::is_database(LocalFile::open_at(folder.descriptor.get(), owner, folder.path / owner)))
+                companions.insert(name);
+        } catch (const Error&) {
+            continue;  // whatever it is, it is no database that can be read
+        }
+    }
+    return companions;
+}
+
+/// What a database's WAL holds does not show in the times of its file.
+bool has_wal(const Folder& folder, const std::string& name) {
+    struct ::stat status{};
+    return ::fstatat(folder.descriptor.get(), (name + "-wal").c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size > 0;
 }
 
 /// Whether `error` is about this file, and not about where it goes.
@@ -125,6 +148,7 @@ Task<> TreeBackup::take_single_file(TaskGroup& group, std::filesystem::path path
 Task<> TreeBackup::walk(TaskGroup& group, FolderPtr folder) {
     const auto names = co_await on_pool(pools_.blocking, [folder] { return TreeReader::names(*folder); });
     note_foreign_database(*folder, names);
+    const auto companions = co_await on_pool(pools_.blocking, [folder, &names] { return companions_in(*folder, names); });
     for (std::size_t begin = 0; begin < names.size(); begin += names_at_once) {
         const auto end = std::min(names.size(), begin + names_at_once);
         auto look = [this, folder,
@@ -133,7 +157,8 @@ Task<> TreeBackup::walk(TaskGroup& group, FolderPtr folder) {
             for (const auto& name : some) all.push_back(reader_.look(*folder, name));
             return all;
         };
-        for (auto& seen : co_await on_pool(pools_.blocking, look)) co_await take(group, folder, std::move(seen));
+        for (auto& seen : co_await on_pool(pools_.blocking, look))
+            if (!companions.contains(seen.name)) co_await take(group, folder, std::move(seen));
     }
 }
 
@@ -213,15 +238,16 @@ Task<bool> TreeBackup::take_file(FolderPtr folder, std::string name, Entry entry
     const auto path = folder->path / name;
     std::optional<Error> failure;
     try {
-        if (!read_everything_ && co_await sink_.carry_over(entry)) co_return true;
+        if (!read_everything_ && !has_wal(*folder, name) && co_await sink_.carry_over(entry)) co_return true;
         for (int read_number = 1;; ++read_number) {
             auto open = [folder, name, path] {
                 Opened opened{std::make_shared<const LocalFile>(LocalFile::open_at(folder->descriptor.get(), name, path)), false};
-                opened.is_sqlite = has_sqlite_header(*opened.file);
+                opened.is_sqlite = sqlite::is_database(*opened.file);
                 return opened;
             };
             const auto opened = co_await on_pool(pools_.blocking, open);
             refresh(entry, opened.file->status());
+            if (opened.is_sqlite && co_await take_database(entry, path)) co_return true;
             const bool last = read_number == reads_max;
             auto check = last ? nullptr : std::make_shared<StillCheck>(opened.file);
             const auto read = co_await sink_.take_file(entry, opened.file, ChunkProfile::file, std::move(check));
@@ -230,12 +256,6 @@ Task<bool> TreeBackup::take_file(FolderPtr folder, std::string name, Entry entry
                 findings_.push_back({Finding::Level::warning,
                                      path.string() + " changed each time it was read; it is stored as it was read last",
                                      "Exclude it, or back it up by a means of its own while nobody writes to it."});
-            }
-            if (opened.is_sqlite) {
-                findings_.push_back(
-                    {Finding::Level::warning,
-                     path.string() + " is a SQLite database; its bytes were copied, which is safe only while nobody writes",
-                     "Stop what writes to it during the backup, or let it write a copy (VACUUM INTO) and archive that."});
             }
             co_return true;
         }
@@ -246,6 +266,36 @@ Task<bool> TreeBackup::take_file(FolderPtr folder, std::string name, Entry entry
     // Removed since its folder was listed: it is as if the backup had come a moment later.
     if (failure->fault() != Fault::missing) note_unreadable(*failure);
     co_return false;
+}
+
+/// As of one commit, through SQLite. False when SQLite may not or cannot: then its bytes are copied, and that is said.
+Task<bool> TreeBackup::take_database(Entry entry, std::filesystem::path path) {
+    std::shared_ptr<const sqlite::Capture> capture;
+    std::optional<Error> failure;
+    try {
+        capture = co_await on_pool(pools_.blocking, [path] { return std::make_shared<const sqlite::Capture>(path); });
+    } catch (const Error& error) {
+        if (error.fault() == Fault::missing || error.fault() == Fault::cancelled) throw;
+        failure = error;
+    }
+    if (failure) {
+        findings_.push_back(
+            {Finding::Level::error,
+             "the database " + path.string() + " was copied as bytes, which may not fit together: " + failure->sentence(),
+             failure->remedy().empty() ? "Take the backup again, or give the database a source with the driver sqlite."
+                                       : failure->remedy()});
+        co_return false;
+    }
+    entry.size = capture->bytes();
+    const auto writer = co_await sink_.open(entry, ChunkProfile::page);
+    for (std::uint64_t offset = 0; offset < entry.size; offset += capture_bytes) {
+        auto block = co_await on_pool(pools_.cpu, [capture, offset] { return capture->read(offset, capture_bytes); });
+        co_await writer->write(std::move(block));
+    }
+    co_await writer->finish();
+    // Its last owner closes it, which may wait for the disk.
+    co_await on_pool(pools_.blocking, [held = std::exchange(capture, nullptr)]() mutable { held.reset(); });
+    co_return true;
 }
 
 Task<bool> TreeBackup::was_changed(std::shared_ptr<const LocalFile> file) {

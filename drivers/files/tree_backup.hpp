@@ -38,6 +38,7 @@ private:
     /// False when it could not be read, or was gone.
     Task<bool> take_file(FolderPtr folder, std::string name, Entry entry);
     Task<> take_file_with(Budget::Share share, FolderPtr folder, std::string name, Entry entry);
+    Task<bool> take_database(Entry entry, std::filesystem::path path);
     Task<bool> was_changed(std::shared_ptr<const LocalFile> file);
     void note_unreadable(const Error& error);
     void note_foreign_database(const Folder& folder, const std::vector<std::string>& names);

@@ -72,15 +72,29 @@ TailState carried(const TailState& saved, TailState now) {
     return now;
 }
 
-Attached as_it_is(std::shared_ptr<FollowedDatabase> database, TailState now) {
-    const auto committed = now.frame;
-    return {.database = std::move(database), .state = std::move(now), .committed = committed};
+/// On from what was kept: the WAL is read again from there.
+Attached resumed(std::shared_ptr<FollowedDatabase> database, TailState state, const SavedStates& saved, const WalIndex& index) {
+    Attached attached;
+    attached.marks = saved.find_marks(state.lineage, state.position);
+    attached.committed = index.last_frame;
+    attached.state = std::move(state);
+    attached.database = std::move(database);
+    return attached;
+}
+
+/// At the newest commit, which is kept as the place to go on from.
+Attached settled(std::shared_ptr<FollowedDatabase> database, TailState now, const SavedStates& saved) {
+    saved.keep_generation(saved_state(now, *database));
+    Attached attached;
+    attached.committed = now.frame;
+    attached.state = std::move(now);
+    attached.database = std::move(database);
+    return attached;
 }
 
 Attached anew(std::shared_ptr<FollowedDatabase> database, TailState now, const SavedStates& saved) {
     now.lineage = fresh_lineage();
-    saved.keep_generation(saved_state(now, *database));
-    return as_it_is(std::move(database), std::move(now));
+    return settled(std::move(database), std::move(now), saved);
 }
 
 /// On from one of `known`, else anew.
@@ -90,10 +104,10 @@ Attached attach_to_any(const std::filesystem::path& path, const SavedStates& sav
     const auto boot = boot_id();
     for (const auto& candidate : known)
         if (candidate.boot == boot && continues(candidate, *database, index))
-            return {.database = std::move(database), .state = candidate.tail, .committed = index.last_frame};
+            return resumed(std::move(database), candidate.tail, saved, index);
     auto now = state_now(*database);
     for (const auto& candidate : known)
-        if (same_pages(candidate.tail, now)) return as_it_is(std::move(database), carried(candidate.tail, std::move(now)));
+        if (same_pages(candidate.tail, now)) return settled(std::move(database), carried(candidate.tail, std::move(now)), saved);
     return anew(std::move(database), std::move(now), saved);
 }
 
@@ -115,12 +129,13 @@ Attached attach_at(const std::filesystem::path& path, const SavedStates& saved, 
         if (tail.position == from.at) exact = tail;
         // After a power cut the WAL may have lost, and replaced, what was read between the two.
         if (tail.position != from.at && candidate.boot != boot) continue;
-        if (continues(candidate, *database, index))
-            return {.database = std::move(database), .state = tail, .committed = index.last_frame};
+        if (continues(candidate, *database, index)) return resumed(std::move(database), tail, saved, index);
+        // The WAL was set back: an older state of it would be found, and another history behind it.
+        if (tail.has_wal && tail.salts == index.salts) break;
     }
     if (exact) {
         auto now = state_now(*database);
-        if (same_pages(*exact, now)) return as_it_is(std::move(database), carried(*exact, std::move(now)));
+        if (same_pages(*exact, now)) return settled(std::move(database), carried(*exact, std::move(now)), saved);
     }
     throw Error{Fault::missing,
                 path.string() + " was written to while nobody followed it, and its WAL does not tell all of that"};

@@ -12,6 +12,7 @@ namespace varve::sqlite {
 struct Attached {
     std::shared_ptr<FollowedDatabase> database;
     TailState state;
+    std::deque<LogMark> marks{};  ///< behind the state
     std::uint32_t committed = 0;  ///< frames of the state's WAL generation, with the reader open already
 };
 

@@ -59,13 +59,13 @@ Task<BackupFacts> back_up_database(Follower& follower, Pools& pools, BackupSink&
     }
     if (unlike > 0) {
         const auto what = std::to_string(unlike) + " pages of the database are not what its log made of them";
-        follower.distrust(what);
+        co_await follower.distrust(what);
         throw Error{Fault::overloaded, what}.hint("The log begins a new lineage; take the backup again.");
     }
     co_await writer->finish();
 
     BackupFacts facts;
-    facts.start = facts.stop = LogPosition{state.lineage, state.position, "transaction " + std::to_string(state.number)};
+    facts.start = facts.stop = LogPosition{state.lineage, state.position, words_of_transaction(state.number)};
     facts.lineage = Lineage{.name = state.lineage, .begins_at = first_position, .parent = {}, .facts = {}};
     facts.stop_time = base->time;
     facts.facts = to_properties({.page_size = state.pages.page_size(),

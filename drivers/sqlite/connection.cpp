@@ -15,6 +15,7 @@ Fault fault_of(int code) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
         case SQLITE_NOMEM:
+        case SQLITE_PROTOCOL:
             return Fault::overloaded;
         case SQLITE_CORRUPT:
             return Fault::corrupt;
@@ -24,8 +25,7 @@ Fault fault_of(int code) {
         case SQLITE_AUTH:
         case SQLITE_READONLY:
             return Fault::denied;
-        case SQLITE_CANTOPEN:
-            return Fault::missing;
+        case SQLITE_CANTOPEN:  // no descriptor left, most often: that the file is there was seen before
         case SQLITE_IOERR:
         case SQLITE_FULL:
             return Fault::unreachable;
@@ -65,9 +65,10 @@ Connection::Connection(const std::filesystem::path& path, Access access) : path_
     sqlite3_extended_result_codes(raw, 1);
     sqlite3_busy_timeout(raw, busy_patience_ms);
     sqlite3_wal_autocheckpoint(raw, 0);
-    if (sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr) != SQLITE_OK)
+    const int leave = access == Access::follow ? 1 : 0;
+    if (sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave, nullptr) != SQLITE_OK)
         throw Error{Fault::unsupported, "this SQLite library cannot be told not to checkpoint when it closes"};
-    if (access == Access::follow) execute("PRAGMA cache_size=8");
+    execute("PRAGMA cache_size=8");
 }
 
 void Connection::execute(const std::string& sql) {
@@ -83,12 +84,6 @@ std::optional<std::string> Connection::find_text(const std::string& sql) {
     const auto* text = sqlite3_column_text(statement.get(), 0);
     if (text == nullptr) return std::nullopt;
     return std::string{reinterpret_cast<const char*>(text), static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), 0))};
-}
-
-std::int64_t Connection::number(const std::string& sql) {
-    const auto statement = prepare(raw(), sql, path_);
-    if (const int code = sqlite3_step(statement.get()); code != SQLITE_ROW) throw error_from(raw(), code, path_, "reading");
-    return sqlite3_column_int64(statement.get(), 0);
 }
 
 void Connection::begin_reading() {

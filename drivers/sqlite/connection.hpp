@@ -13,8 +13,8 @@ struct sqlite3;
 namespace varve::sqlite {
 
 enum class Access {
-    follow,   ///< reads, locks and checkpoints; never writes content
-    private_  ///< a file of our own: a restored database before anybody else sees it
+    follow,  ///< leaves the WAL alone when it closes
+    visit    ///< closes as SQLite does: the last one brings the WAL into the file, and takes it away
 };
 
 /// What a checkpoint found.
@@ -25,17 +25,17 @@ struct Checkpoint {
     bool complete() const noexcept { return !busy && frames >= 0 && frames == backfilled; }
 };
 
-/// Never checkpoints by itself, not even when it is the last one to be closed. Who opens a user's database holds a LocalFile of
+/// Never checkpoints by itself while it is open. Who opens a user's database holds a LocalFile of
 /// it from before until after: see varve/file.hpp.
 class Connection {
 public:
-    /// Fault::missing, denied, invalid (no database), corrupt.
+    /// Reads the schema, so that the database's mode is known. Fault::denied, invalid (no database), corrupt, overloaded
+    /// (locked), unreachable.
     Connection(const std::filesystem::path& path, Access access);
 
     void execute(const std::string& sql);
     /// The first column of the first row; nothing when there is no row or it is NULL.
     std::optional<std::string> find_text(const std::string& sql);
-    std::int64_t number(const std::string& sql);
 
     /// Holds a snapshot of the newest state from now on. Fault::overloaded when the database is locked.
     void begin_reading();

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <thread>
 
-#include "sqlite/big_endian.hpp"
+#include "sqlite/record.hpp"
 #include "varve/error.hpp"
 
 namespace varve::sqlite {
@@ -70,16 +70,39 @@ std::optional<DatabaseHeader> find_database_header(const LocalFile& file) {
     DatabaseHeader header;
     const std::uint32_t size = std::uint32_t{bytes[16]} << 8 | bytes[17];
     header.page_size = size == 1 ? 65536 : size;
+    if (!is_page_size(header.page_size)) return std::nullopt;
     header.wal_mode = bytes[18] == wal_version && bytes[19] == wal_version;
     return header;
 }
 
 LocalFile open_database_file(const std::filesystem::path& path) {
-    auto file = LocalFile::open(path);
+    // SQLite follows a link too, and puts its companions beside what it leads to.
+    std::error_code unknown;
+    const auto real = std::filesystem::canonical(path, unknown);
+    auto file = LocalFile::open(unknown ? path : real);
     require_local(file);
     require_owner(file);
     if (!find_database_header(file)) throw no_database(file);
     return file;
+}
+
+WalIndex settled_wal_index(const LocalFile& shm) {
+    for (int i = 0; i < index_tries; ++i) {
+        if (const auto index = read_wal_index(shm); index && index->initialised) return *index;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    throw Error{Fault::overloaded, shm.path().string() + " does not settle: a writer died while it changed it"};
+}
+
+SnapshotPoint snapshot_point(const LocalFile& database, std::uint32_t page_size, const WalIndex& index) {
+    SnapshotPoint point;
+    point.page_size = page_size;
+    point.salts = index.salts;
+    point.frame = index.last_frame;
+    point.in_file = index.backfilled >= index.last_frame;
+    const auto bytes = static_cast<std::uint64_t>(database.status_now().st_size);
+    point.pages = index.last_frame > 0 ? index.database_pages : static_cast<std::uint32_t>((bytes + page_size - 1) / page_size);
+    return point;
 }
 
 FollowedDatabase::FollowedDatabase(const std::filesystem::path& path) : file_{open_database_file(path)} {
@@ -87,18 +110,21 @@ FollowedDatabase::FollowedDatabase(const std::filesystem::path& path) : file_{op
     if (!header) throw no_database(file_);
     if (!header->wal_mode) throw not_wal(path);
     page_size_ = header->page_size;
-    for (auto& reader : readers_) reader = connect();
     try {
-        readers_[0]->begin_reading();  // makes the shared memory, when nobody has it open
-        readers_[0]->end();
-        shm_ = LocalFile::open(shm_of(path));
+        // Makes the shared memory when nobody has it open. What it locks may be dropped by somebody who closes that file
+        // meanwhile: so it is only asked, and the readers come when the file is held.
+        Connection first{file_.path(), Access::follow};
+        first.begin_reading();
+        first.end();
+        shm_ = LocalFile::open(shm_of(file_.path()));
     } catch (Error& error) {
         if (error.fault() == Fault::missing || error.fault() == Fault::overloaded)
             throw Error{Fault::unsupported, path.string() + " is kept by one process for itself: " + error.sentence()}.hint(
                 "An application that sets locking_mode=EXCLUSIVE cannot be followed.");
         throw;
     }
-    readers_[0]->begin_reading();  // only now that no close in this process can drop its lock
+    for (auto& reader : readers_) reader = connect();
+    readers_[0]->begin_reading();
 }
 
 FollowedDatabase::~FollowedDatabase() {
@@ -118,14 +144,13 @@ WalIndex FollowedDatabase::index() const {
         throw Error{Fault::conflict, shm_->path().string() + " was removed while the database is open"}.hint(
             "Nobody but SQLite may remove -wal and -shm while a process has the database open: what such processes commit is "
             "lost to the others. Restart the application.");
-    for (int i = 0; i < index_tries; ++i) {
-        if (const auto index = read_wal_index(*shm_); index && index->initialised) return *index;
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-    throw Error{Fault::overloaded, shm_->path().string() + " does not settle: a writer died while it changed it"};
+    return settled_wal_index(*shm_);
 }
 
-void FollowedDatabase::renew_reader() { readers_[1 - reading_]->begin_reading(); }
+void FollowedDatabase::renew_reader() {
+    readers_[1 - reading_]->end();  // of a hand-over that was cut
+    readers_[1 - reading_]->begin_reading();
+}
 
 void FollowedDatabase::let_go() {
     readers_[reading_]->end();
@@ -141,15 +166,6 @@ std::optional<LocalFile> FollowedDatabase::open_wal() const {
     return std::nullopt;
 }
 
-SnapshotPoint FollowedDatabase::point(const WalIndex& index) const {
-    SnapshotPoint point;
-    point.page_size = page_size_;
-    point.salts = index.salts;
-    point.frame = index.last_frame;
-    point.in_file = index.backfilled >= index.last_frame;
-    const auto size = static_cast<std::uint64_t>(file_.status_now().st_size);
-    point.pages = index.last_frame > 0 ? index.database_pages : static_cast<std::uint32_t>((size + page_size_ - 1) / page_size_);
-    return point;
-}
+SnapshotPoint FollowedDatabase::point(const WalIndex& index) const { return snapshot_point(file_, page_size_, index); }
 
 }  // namespace varve::sqlite

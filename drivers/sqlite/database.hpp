@@ -29,6 +29,11 @@ std::optional<DatabaseHeader> find_database_header(const LocalFile& file);
 /// unsupported, missing, overloaded (empty: nothing was written into it yet), each with its remedy.
 LocalFile open_database_file(const std::filesystem::path& path);
 
+/// What is committed, once no writer is changing it. Fault::overloaded when that takes too long.
+WalIndex settled_wal_index(const LocalFile& shm);
+/// Where the database is at `index`: a reader must have been opened before that was looked up.
+SnapshotPoint snapshot_point(const LocalFile& database, std::uint32_t page_size, const WalIndex& index);
+
 /// In WAL mode, with a read transaction open at every instant until this ends: so no committed frame leaves the WAL before it was
 /// read. The transaction is handed over, never let go and taken again.
 class FollowedDatabase {
@@ -48,8 +53,6 @@ public:
     /// A connection of its own to the same database.
     std::unique_ptr<Connection> connect() const;
     std::optional<LocalFile> open_wal() const;
-    /// Where the database is at `frame` of the generation of `salts`: a reader must have been opened before `index` was looked
-    /// up.
     SnapshotPoint point(const WalIndex& index) const;
 
 private:

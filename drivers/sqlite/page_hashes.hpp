@@ -14,7 +14,8 @@ std::uint64_t hash_of_page(std::uint32_t page, ByteView content);
 /// Costs eight bytes a page. A value; one thread at a time.
 class PageHashes {
 public:
-    explicit PageHashes(std::uint32_t page_size = 0) : page_size_{page_size} {}
+    PageHashes() : PageHashes{0} {}
+    explicit PageHashes(std::uint32_t page_size) : page_size_{page_size} {}
     /// As kept on disk.
     PageHashes(std::uint32_t page_size, std::vector<std::uint64_t> hashes);
 

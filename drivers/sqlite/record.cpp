@@ -11,11 +11,12 @@ namespace varve::sqlite {
 namespace {
 
 constexpr std::uint32_t record_magic = 0x56535131;  // "VSQ1"
-constexpr std::uint32_t mark_name_max = 1024;
-
-bool is_page_size(std::uint32_t size) { return size >= 512 && size <= 65536 && std::has_single_bit(size); }
 
 }  // namespace
+
+std::string words_of_transaction(std::uint64_t number) { return "transaction " + std::to_string(number); }
+
+bool is_page_size(std::uint32_t bytes) noexcept { return bytes >= 512 && bytes <= 65536 && std::has_single_bit(bytes); }
 
 std::uint64_t RecordHeader::bytes() const noexcept {
     const std::uint64_t each = kind == RecordKind::mark ? 1 : sizeof(std::uint32_t) + page_size;
@@ -57,7 +58,7 @@ RecordHeader parse_record_header(ByteView bytes) {
     if (header.kind < RecordKind::begin || header.kind > RecordKind::mark)
         throw Error{Fault::unsupported,
                     "the log has a record of kind " + std::to_string(bytes[4]) + ", which this program does not know"};
-    const bool fits = header.kind == RecordKind::mark ? header.count <= mark_name_max : header.count <= header.database_pages;
+    const bool fits = header.kind == RecordKind::mark ? header.count <= mark_bytes_max : header.count <= header.database_pages;
     if (!is_page_size(header.page_size) || !fits) throw Error{Fault::corrupt, "a record of the log contradicts itself"};
     return header;
 }

@@ -16,6 +16,7 @@
 namespace varve::sqlite {
 
 inline constexpr std::size_t record_header_bytes = 64;
+inline constexpr std::size_t mark_bytes_max = 1024;
 /// Where a lineage's first record lies.
 inline constexpr std::uint64_t first_position = 1;
 
@@ -39,6 +40,10 @@ struct RecordHeader {
     /// Of the whole record.
     std::uint64_t bytes() const noexcept;
 };
+
+/// "transaction 17": a position as a person reads it.
+std::string words_of_transaction(std::uint64_t number);
+bool is_page_size(std::uint32_t bytes) noexcept;
 
 Bytes encode(const RecordHeader& header);
 /// Fault::corrupt when it is none.

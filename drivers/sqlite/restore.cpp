@@ -118,6 +118,8 @@ public:
             throw system_error(errno, "chown", path_);
         if (::fchmod(file_.get(), ownership.mode) != 0) throw system_error(errno, "chmod", path_);
         if (::fsync(file_.get()) != 0) throw system_error(errno, "fsync", path_);
+        file_ = {};  // closed before anybody can lock the file under its own name
+        require_free(place_);
         if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, place_.c_str(), RENAME_NOREPLACE) != 0)
             throw system_error(errno, "rename to", place_);
         placed_ = true;
@@ -157,10 +159,26 @@ Task<> apply_log(LogSource& log, const LogPosition& from, const LogPosition& to,
     reached.pages = replay.last()->database_pages;
 }
 
+/// As the path of a URI.
+std::string escaped(std::string_view path) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (const char c : path) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+                           std::string_view{"/._-"}.find(c) != std::string_view::npos;
+        if (plain)
+            text += c;
+        else
+            text += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+    return text;
+}
+
 /// Without touching it: no WAL is made, no lock taken.
 void check_integrity(const fs::path& path) {
     sqlite3* raw = nullptr;
-    const auto uri = "file:" + path.string() + "?immutable=1";
+    const auto uri = "file:" + escaped(std::filesystem::absolute(path).string()) + "?immutable=1";
     const int opened = sqlite3_open_v2(uri.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
     const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database{raw, &sqlite3_close_v2};
     std::string verdict;

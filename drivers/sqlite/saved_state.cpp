@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint32_t file_magic = 0x56535331;  // "VSS1"
 constexpr const char* generation_file = "sqlite-generation";
 constexpr const char* stop_file = "sqlite-stop";
+constexpr const char* marks_file = "sqlite-marks";
 constexpr std::uint64_t file_bytes_max = 4ULL << 30;
 
 void append_text(Bytes& into, const std::string& text) {
@@ -46,7 +47,7 @@ Bytes encode(const SavedState& state) {
     return bytes;
 }
 
-/// Reads what encode() wrote; ends short of the digest.
+/// Reads what encode() wrote.
 class Reader {
 public:
     explicit Reader(ByteView bytes) : bytes_{bytes} {}
@@ -59,17 +60,23 @@ public:
     std::uint32_t number_32() { return big_endian_32(take(4), 0); }
     std::uint64_t number_64() { return big_endian_64(take(8), 0); }
     std::string text() { return std::string{text_of(take(number_32()))}; }
+    bool at_end() const noexcept { return bytes_.empty(); }
 
 private:
     ByteView bytes_;
 };
 
-SavedState decode(ByteView bytes) {
+/// Of what lies before the digest, which must be right.
+Reader checked_reader(ByteView bytes) {
     const Digest empty{};
     if (bytes.size() < empty.size()) throw Error{Fault::corrupt, "it is too short"};
     const auto body = bytes.first(bytes.size() - empty.size());
     if (!std::ranges::equal(sha256(body), bytes.last(empty.size()))) throw Error{Fault::corrupt, "its checksum differs"};
-    Reader reader{body};
+    return Reader{body};
+}
+
+SavedState decode(ByteView bytes) {
+    auto reader = checked_reader(bytes);
     if (reader.number_32() != file_magic) throw Error{Fault::corrupt, "it is of another format"};
     SavedState state;
     auto& tail = state.tail;
@@ -102,20 +109,86 @@ std::optional<SavedState> find_state(const std::filesystem::path& path) {
 }
 
 void keep(const std::filesystem::path& folder, const char* name, const SavedState& state) {
-    make_directories(folder);
-    replace_file(folder / name, encode(state));
+    try {
+        make_directories(folder);
+        replace_file(folder / name, encode(state));
+    } catch (const Error& error) {
+        log(LogLevel::warning, "", "what was read of a database is not remembered: " + error.sentence());
+    }
+}
+
+struct KeptMark {
+    LineageName lineage;
+    LogMark mark;
+};
+
+Bytes encode(const std::vector<KeptMark>& marks) {
+    Bytes bytes;
+    for (const auto& kept : marks) {
+        append_text(bytes, kept.lineage.text());
+        append_64(bytes, kept.mark.position);
+        append_text(bytes, kept.mark.name);
+    }
+    append(bytes, sha256(bytes));
+    return bytes;
+}
+
+std::vector<KeptMark> read_marks(const std::filesystem::path& path) {
+    std::vector<KeptMark> marks;
+    const auto bytes = find_file(path);
+    if (!bytes) return marks;
+    auto reader = checked_reader(*bytes);
+    while (!reader.at_end()) {
+        LineageName lineage{reader.text()};
+        const auto position = reader.number_64();
+        marks.push_back({.lineage = std::move(lineage), .mark = {.position = position, .name = reader.text()}});
+    }
+    return marks;
 }
 
 }  // namespace
 
-void SavedStates::keep_generation(const SavedState& state) const { keep(folder_, generation_file, state); }
+void SavedStates::keep_generation(const SavedState& state) const {
+    keep(folder_, generation_file, state);
+    std::error_code ignored;  // an older stop of this lineage, or of another
+    std::filesystem::remove(folder_ / stop_file, ignored);
+}
 void SavedStates::keep_stop(const SavedState& state) const { keep(folder_, stop_file, state); }
+
+void SavedStates::keep_mark(const LineageName& lineage, LogMark mark) const {
+    make_directories(folder_);
+    auto marks = read_marks(folder_ / marks_file);
+    const auto generation = find_state(folder_ / generation_file);
+    // What lies before the generation at hand is not read again.
+    std::erase_if(marks, [&](const KeptMark& kept) {
+        return kept.lineage != lineage || (generation && kept.mark.position < generation->tail.position);
+    });
+    marks.push_back({.lineage = lineage, .mark = std::move(mark)});
+    replace_file(folder_ / marks_file, encode(marks));
+}
+
+void SavedStates::forget() const {
+    for (const char* name : {generation_file, stop_file, marks_file}) {
+        std::error_code ignored;
+        std::filesystem::remove(folder_ / name, ignored);
+    }
+}
 
 std::vector<SavedState> SavedStates::find() const {
     std::vector<SavedState> found;
-    for (const char* name : {generation_file, stop_file})
-        if (auto state = find_state(folder_ / name)) found.push_back(std::move(*state));
-    std::ranges::sort(found, std::ranges::greater{}, [](const SavedState& state) { return state.tail.position; });
+    auto generation = find_state(folder_ / generation_file);
+    auto stop = find_state(folder_ / stop_file);
+    // A stop is of the generation's lineage, and newer; another one was left behind.
+    const bool of_it = !generation || (stop && stop->tail.lineage == generation->tail.lineage);
+    if (stop && of_it) found.push_back(std::move(*stop));
+    if (generation) found.push_back(std::move(*generation));
+    return found;
+}
+
+std::deque<LogMark> SavedStates::find_marks(const LineageName& lineage, std::uint64_t position) const {
+    std::deque<LogMark> found;
+    for (auto& kept : read_marks(folder_ / marks_file))
+        if (kept.lineage == lineage && kept.mark.position >= position) found.push_back(std::move(kept.mark));
     return found;
 }
 

@@ -27,6 +27,7 @@ SourceState look_at(const std::filesystem::path& path) {
     state.version = library_version();
     const auto file = open_database_file(path);
     const auto header = find_database_header(file);
+    if (!header) throw Error{Fault::overloaded, path.string() + " changes just now"};
     state.bytes = file.size();
     state.facts = {{"path", path.string()},
                    {"page_size", std::to_string(header->page_size)},
@@ -39,7 +40,8 @@ SourceState look_at(const std::filesystem::path& path) {
                                   "SQLite " + library_version() +
                                       " runs here; versions before 3.51.3 can lose a commit when two processes "
                                       "checkpoint at once",
-                                  "Varve checkpoints only while it holds the write lock. Update SQLite in the application too."});
+                                  "Varve checkpoints only while a reader of its own keeps anybody from resetting the WAL. Update "
+                                  "SQLite in the application."});
     return state;
 }
 

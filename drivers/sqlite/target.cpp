@@ -14,8 +14,6 @@ Error not_recoverable(std::string sentence) {
     return Error{Fault::missing, std::move(sentence)}.code("point_not_recoverable", 22);
 }
 
-std::string words_of(std::uint64_t number) { return "transaction " + std::to_string(number); }
-
 class Resolver {
 public:
     Resolver(Target target, const BackupFacts& base, LogSource* log)
@@ -52,14 +50,14 @@ public:
 
 private:
     ResolvedTarget at_base(const std::string& why) const {
-        return {.target = target_, .position = base_.stop, .explanation = why + ", " + words_of(facts_.number)};
+        return {.target = target_, .position = base_.stop, .explanation = why + ", " + words_of_transaction(facts_.number)};
     }
 
     /// After the first `count` transactions behind the base.
     ResolvedTarget after(std::size_t count, const std::string& why) const {
         if (count == 0) return at_base(why);
         const auto& moment = moments_[count - 1];
-        const auto text = words_of(facts_.number + count);
+        const auto text = words_of_transaction(facts_.number + count);
         return {.target = target_,
                 .position = LogPosition{base_.stop->lineage, moment.at, text},
                 .explanation = why + ": through " + text + ", seen at " + to_rfc3339(moment.time)};
@@ -112,10 +110,11 @@ private:
                 continue;
             }
             if (text_of(co_await reader.take(record->count)) != target_.text) continue;
-            found = ResolvedTarget{.target = target_,
-                                   .position = LogPosition{base_.stop->lineage, reader.position(), words_of(record->number)},
-                                   .explanation = "the mark " + target_.text + ", set after " + words_of(record->number) +
-                                                  " at " + to_rfc3339(record->observed)};
+            found = ResolvedTarget{
+                .target = target_,
+                .position = LogPosition{base_.stop->lineage, reader.position(), words_of_transaction(record->number)},
+                .explanation = "the mark " + target_.text + ", set after " + words_of_transaction(record->number) + " at " +
+                               to_rfc3339(record->observed)};
         }
         if (!found)
             throw not_recoverable("no mark named " + target_.text + " lies in the log behind this backup")

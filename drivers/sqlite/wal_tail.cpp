@@ -1,7 +1,7 @@
 #include "sqlite/wal_tail.hpp"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "sqlite/big_endian.hpp"
 #include "varve/error.hpp"
@@ -10,7 +10,6 @@ namespace varve::sqlite {
 
 namespace {
 
-constexpr std::uint32_t resets_max = 1U << 20;  ///< between two looks; a WAL that was made anew has a random first salt
 constexpr std::size_t piece_bytes = 1U << 20;
 
 Error not_ours(const std::filesystem::path& wal, const std::string& what) {
@@ -21,9 +20,11 @@ Error not_ours(const std::filesystem::path& wal, const std::string& what) {
 
 std::vector<RecordPiece> WalTail::read(const WalIndex& index, Instant observed, std::uint64_t bytes_wanted) {
     std::vector<RecordPiece> pieces;
+    add_due(pieces, observed);
     if (!open_ && !enter_generation(index)) return pieces;
     std::uint64_t bytes = 0;
     while (bytes < bytes_wanted) {
+        add_due(pieces, observed);
         if (!open_ && !begin_transaction(index, observed)) break;
         const auto before = pieces.size();
         add_pieces(pieces, bytes_wanted - bytes);
@@ -40,9 +41,6 @@ bool WalTail::enter_generation(const WalIndex& index) {
     if (!same && state_.frame < committed_) throw not_ours(path_, "was reset before all of it was read");
     if (index.last_frame == 0) return false;
     if (same && wal_) return true;
-    // Empty generations may lie between: an application that truncates the WAL makes one each time.
-    if (state_.has_wal && !same && first_salt(index.salts) - first_salt(state_.salts) > resets_max)
-        throw not_ours(path_, "was made anew by somebody else");
     wal_ = LocalFile::open(path_);
     Bytes bytes(wal_header_bytes);
     bytes.resize(wal_->read_at(0, bytes));
@@ -71,7 +69,11 @@ bool WalTail::begin_transaction(const WalIndex& index, Instant observed) {
     if (state_.frame >= index.last_frame) return false;
     Open open;
     open.checksum = state_.checksum;
-    std::map<std::uint32_t, std::pair<std::uint32_t, std::uint64_t>> newest;  // page -> frame, hash
+    struct Image {
+        std::uint32_t page, frame;
+        std::uint64_t hash;
+    };
+    std::vector<Image> images;
     Bytes frame;
     auto number = state_.frame;
     FrameHeader header;
@@ -82,16 +84,20 @@ bool WalTail::begin_transaction(const WalIndex& index, Instant observed) {
         open.checksum = checksum_of_frame(open.checksum, big_endian_, frame);
         if (header.salts != state_.salts || header.checksum != open.checksum || header.page == 0)
             throw not_ours(path_, "has other frames than its index says");
-        newest[header.page] = {number, hash_of_page(header.page, ByteView{frame}.subspan(frame_header_bytes))};
+        images.push_back({header.page, number, hash_of_page(header.page, ByteView{frame}.subspan(frame_header_bytes))});
     } while (header.database_pages == 0);
     if (number == index.last_frame && open.checksum != index.checksum)
         throw not_ours(path_, "ends in another frame than its index says");
 
     state_.pages.resize(header.database_pages);
-    for (const auto& [page, image] : newest) {
-        if (page > header.database_pages) continue;  // cut off by the same transaction
-        state_.pages.set(page, image.second);
-        open.pages.push_back({.page = page, .frame = image.first});
+    // Of each page the newest, in the order of the file.
+    std::ranges::sort(images, {}, [](const Image& image) { return std::pair{image.page, ~image.frame}; });
+    const auto repeated = std::ranges::unique(images, {}, &Image::page);
+    images.erase(repeated.begin(), repeated.end());
+    for (const auto& image : images) {
+        if (image.page > header.database_pages) break;  // cut off by the same transaction
+        state_.pages.set(image.page, image.hash);
+        open.pages.push_back({.page = image.page, .frame = image.frame});
     }
     open.header = {.kind = RecordKind::transaction,
                    .number = state_.number + 1,
@@ -112,7 +118,7 @@ bool WalTail::begin_transaction(const WalIndex& index, Instant observed) {
 void WalTail::add_pieces(std::vector<RecordPiece>& pieces, std::uint64_t bytes_wanted) {
     Bytes frame;
     for (std::uint64_t bytes = 0; open_ && bytes < bytes_wanted;) {
-        RecordPiece piece{.from = state_.position + given_, .bytes = {}, .moment = {}};
+        RecordPiece piece{.from = state_.position + given_, .number = state_.number};
         if (given_ == 0) {
             piece.bytes = encode(open_->header);
             for (const auto& page : open_->pages) append_32(piece.bytes, page.page);
@@ -133,10 +139,29 @@ void WalTail::finish_transaction(RecordPiece& last) {
     state_.number = open_->header.number;
     state_.frame = open_->header.last_frame;
     state_.checksum = open_->checksum;
+    last.number = state_.number;
     last.moment = Moment{.at = state_.position, .time = open_->header.observed};
     open_.reset();
     given_ = 0;
 }
+
+bool WalTail::has_due() const noexcept {
+    if (open_) return false;
+    return state_.position == first_position || (!marks_.empty() && marks_.front().position <= state_.position);
+}
+
+/// What lies between two transactions.
+void WalTail::add_due(std::vector<RecordPiece>& pieces, Instant observed) {
+    if (open_) return;
+    if (state_.position == first_position) pieces.push_back(note(RecordKind::begin, {}, observed));
+    while (!marks_.empty() && marks_.front().position <= state_.position) {
+        const auto mark = std::move(marks_.front());
+        marks_.pop_front();
+        if (mark.position == state_.position) pieces.push_back(note(RecordKind::mark, mark.name, observed));
+    }
+}
+
+RecordPiece WalTail::mark(const std::string& name, Instant observed) { return note(RecordKind::mark, name, observed); }
 
 RecordPiece WalTail::note(RecordKind kind, const std::string& name, Instant observed) {
     const RecordHeader header{.kind = kind,
@@ -149,7 +174,7 @@ RecordPiece WalTail::note(RecordKind kind, const std::string& name, Instant obse
                               .first_frame = state_.frame,
                               .last_frame = state_.frame,
                               .checksum = state_.pages.checksum()};
-    RecordPiece piece{.from = state_.position, .bytes = encode(header), .moment = {}};
+    RecordPiece piece{.from = state_.position, .number = state_.number, .bytes = encode(header)};
     append(piece.bytes, view_of(name));
     state_.position += piece.bytes.size();
     return piece;

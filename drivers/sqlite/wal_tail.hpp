@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -28,18 +29,26 @@ struct TailState {
 /// A piece of a record, ready to be appended to the log.
 struct RecordPiece {
     std::uint64_t from = 0;
-    Bytes bytes;
-    std::optional<Moment> moment;  ///< a transaction ends with it
+    std::uint64_t number = 0;  ///< transactions that are whole at its end
+    Bytes bytes{};
+    std::optional<Moment> moment{};  ///< a transaction ends with it
+};
+
+/// A mark that lies in the log at `position`. The WAL knows nothing of it.
+struct LogMark {
+    std::uint64_t position = 0;
+    std::string name;
 };
 
 /// Blocks; one call at a time. While it is read, a read transaction is held on the database at every instant: see follow.hpp.
 class WalTail {
 public:
     /// `committed`: the last frame of the state's generation when the read transaction was open already.
-    WalTail(std::filesystem::path wal, TailState state, std::uint32_t committed)
-        : path_{std::move(wal)}, state_{std::move(state)}, committed_{committed} {}
+    /// `marks`: what lies in the log behind the state, and is given out again where it lay.
+    WalTail(std::filesystem::path wal, TailState state, std::uint32_t committed, std::deque<LogMark> marks)
+        : path_{std::move(wal)}, state_{std::move(state)}, committed_{committed}, marks_{std::move(marks)} {}
 
-    /// As far as whole records were given out.
+    /// As far as whole records were given out; the hashes run ahead while in_record().
     const TailState& state() const noexcept { return state_; }
     /// Called with the state as it is before the first frame of a new generation is read.
     std::function<void(const TailState&)> on_new_generation;
@@ -47,8 +56,10 @@ public:
     /// Records of what `index` shows as committed, about `bytes_wanted` of them; call again until it gives none.
     /// Fault::missing: the WAL is not the one that was read, so what was committed in between cannot be known.
     std::vector<RecordPiece> read(const WalIndex& index, Instant observed, std::uint64_t bytes_wanted);
-    /// A record that changes nothing: `begin`, or a mark.
-    RecordPiece note(RecordKind kind, const std::string& name, Instant observed);
+    /// A record that changes nothing. Not while in_record().
+    RecordPiece mark(const std::string& name, Instant observed);
+    /// read() has something to give though nothing was committed.
+    bool has_due() const noexcept;
     /// A record is partly given out.
     bool in_record() const noexcept { return open_.has_value(); }
 
@@ -64,6 +75,8 @@ private:
         FrameChecksum checksum;
     };
 
+    RecordPiece note(RecordKind kind, const std::string& name, Instant observed);
+    void add_due(std::vector<RecordPiece>& pieces, Instant observed);
     bool enter_generation(const WalIndex& index);
     bool begin_transaction(const WalIndex& index, Instant observed);
     void add_pieces(std::vector<RecordPiece>& pieces, std::uint64_t bytes_wanted);
@@ -75,6 +88,7 @@ private:
     std::optional<LocalFile> wal_;
     bool big_endian_ = false;
     std::uint32_t committed_;  ///< what must be read of this generation before another is believed
+    std::deque<LogMark> marks_;
     std::optional<Open> open_;
     std::uint64_t given_ = 0;  ///< bytes of the open record
 };

@@ -1,5 +1,6 @@
 // The program: the command line becomes a request, the request a result, the result text or JSON and an exit code.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,11 +22,20 @@ int print(const varve::cli::Answer& answer) {
     return answer.exit_code == 0 ? 1 : answer.exit_code;
 }
 
+/// Each followed database takes a handful of descriptors, and nothing here uses select().
+void raise_descriptor_limit() {
+    ::rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     using namespace varve;
     ::umask(0077);
+    raise_descriptor_limit();
     // Packs of 16 MiB pass from thread to thread. With an arena for each, what one freed is no use to the others: more memory,
     // and fresh pages are dear.
     ::mallopt(M_ARENA_MAX, 2);

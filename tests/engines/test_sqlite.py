@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ class Shop:
     def __init__(self, directory):
         self.directory = place.make_dir(directory, mode=0o755)
         self.path = self.directory / "shop.db"
+        self.script = shutil.copy(SCRIPT, self.directory.with_suffix(".py"))  # the checkout may be shut to its user
         self.children = []
 
     def create(self, **options):
@@ -36,7 +38,7 @@ class Shop:
         place.run(self.command(what, **options), timeout=600)
 
     def command(self, what, **options):
-        words = [sys.executable, SCRIPT, what, self.path]
+        words = [sys.executable, self.script, what, self.path]
         for key, value in options.items():
             words += [f"--{key.replace('_', '-')}"] + ([] if value is True else [str(value)])
         return [str(word) for word in words]
@@ -153,7 +155,8 @@ def lineages(varve):
     return [one["name"] for one in varve.do("log", "list", SOURCE)["lineages"]]
 
 
-CYCLE = re.findall(r'failpoint\("(sqlite\.[a-z_]+)"\)', (place.ROOT / "drivers/sqlite/follow.cpp").read_text())
+CYCLE = [name for file in ("cycle", "follow")
+         for name in re.findall(r'failpoint\("(sqlite\.[a-z_]+)"\)', (place.ROOT / f"drivers/sqlite/{file}.cpp").read_text())]
 
 
 @pytest.mark.parametrize("step", CYCLE)
@@ -209,6 +212,54 @@ def test_a_service_that_was_down_goes_on_where_nothing_was_missed(new_shop, new_
     expect_now(varve, app, room)
     assert varve.do("log", "gaps", SOURCE)["gaps"] == []
     assert len(lineages(varve)) == 1
+
+
+def test_marks_lie_where_they_lay_when_the_wal_is_read_again(new_shop, new_host, room):
+    """A mark is not in the WAL: after kill -9 the log must go on as if it were."""
+    app = new_shop()
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    with contextlib.closing(sqlite3.connect(app.path)) as stays_open:
+        for number in range(1, 4):
+            app.run("write", until=number * 20)
+            assert shop.commits(stays_open) == number * 20
+            varve.do("mark", SOURCE, f"mark {number}")
+            varve.do("check", SOURCE)
+            app.run("write", until=number * 20 + 5)
+            wait_shipped(varve, app)
+            varve.kill()
+            varve.serve()
+            wait_shipped(varve, app)
+    app.run("write", until=100)
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+    assert len(lineages(varve)) == 1 and varve.do("log", "gaps", SOURCE)["gaps"] == []
+    expected = shop.Expected()
+    for number in range(1, 4):
+        out = room / f"mark-{number}.db"
+        varve.do("restore", "run", SOURCE, "--to", out, "--mark", f"mark {number}")
+        assert read_restored(out) == expected.at(number * 20)
+
+
+def test_a_command_that_hangs_up_disturbs_nobody(new_shop, new_host, room):
+    app = new_shop()
+    varve = new_host(app)
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    app.start("write", pause=0.001)
+    chance = random.Random(1)
+    for _ in range(30):
+        words = chance.choice((["check"], ["mark", SOURCE, "x"], ["backup", "run", SOURCE], ["log", "follow", SOURCE, "--until-caught-up"]))
+        child = subprocess.Popen([str(varve.binary), *words], env={**os.environ, **varve.environment}, cwd="/tmp",
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **place.as_user())
+        time.sleep(chance.random() * 0.15)
+        child.kill()
+        child.wait()
+    app.stop()
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+    assert len(lineages(varve)) == 1 and varve.do("log", "gaps", SOURCE)["gaps"] == []
 
 
 def test_commits_while_nobody_followed_are_a_gap_that_a_base_closes(new_shop, new_host, room):
@@ -424,3 +475,39 @@ def test_five_hundred_databases_in_one_service(room, closing, binary):
     print(f"{count} databases: {peak / 1024:.0f} MiB at most, {now / 1024:.0f} MiB now, {used * 100:.1f} % of a core idle")
     assert peak <= 300 << 10
     assert used < 0.1
+
+
+def test_a_database_in_a_tree_is_captured_as_of_one_commit(new_shop, room, closing, binary):
+    """By the files driver, while it is written to, and followed by a source of its own in the same process."""
+    app = new_shop()
+    (app.directory / "picture").write_bytes(os.urandom(5000))
+    place.give(app.directory / "picture")
+    with contextlib.closing(sqlite3.connect(app.directory / "old.db")) as old:  # not in WAL mode
+        old.execute("CREATE TABLE t (a)")
+        old.execute("INSERT INTO t VALUES (1)")
+        old.commit()
+    place.give(app.directory / "old.db")
+    varve = closing(Varve(room / "varve", binary=binary))
+    varve.sources = [{"name": SOURCE, "driver": "sqlite", "path": app.path, "ship_interval": "1s"},
+                     {"name": "shop/files", "driver": "files", "paths": [app.directory]}]
+    varve.write().init()
+    varve.serve()
+    place.wait_until(lambda: has_base(varve), 30)
+    app.start("write", pause=0.002)
+    app.start("harass")
+    place.wait_until(lambda: app.commits() > 20)
+    expected = shop.Expected()
+    for number in range(3):
+        made = varve.do("backup", "run", "shop/files")["backups"][0]
+        assert not made["partial"], made
+        out = room / f"tree-{number}"
+        varve.do("restore", "run", "shop/files", "--to", out, "--backup", made["id"])
+        assert sorted(path.name for path in out.iterdir()) == ["old.db", "picture", "shop.db"]
+        n, digest = read_restored(out / "shop.db")
+        assert (n, digest) == expected.at(n) and n > 0
+        assert (out / "picture").read_bytes() == (app.directory / "picture").read_bytes()
+        assert (out / "old.db").read_bytes() == (app.directory / "old.db").read_bytes()
+    app.stop()
+    wait_shipped(varve, app)
+    expect_now(varve, app, room)
+    assert varve.do("log", "gaps", SOURCE)["gaps"] == [] and len(lineages(varve)) == 1

@@ -1,5 +1,7 @@
 """A private PostgreSQL: its own directory, socket, port and user; always stopped through its own process."""
+import atexit
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -24,11 +26,21 @@ def debian_bin():
     return max(versions, key=lambda p: int(p.parent.name))
 
 
+@functools.cache
+def postgresql18_bin():
+    """Where its user may run it: a checkout below /root is shut to everybody else, and then a copy is made for this process."""
+    home = place.ROOT / "build/engines/postgresql18"
+    if place.run(["test", "-x", home / "bin/initdb"], check=False).returncode == 0:
+        return home / "bin"
+    copy = place.new_base()
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    shutil.copytree(home, copy / "postgresql18", symlinks=True)
+    return copy / "postgresql18/bin"
+
+
 def binaries(version):
     """The directory of initdb, pg_ctl and postgres: "debian" or 18."""
-    if version == 18:
-        return place.ROOT / "build/engines/postgresql18/bin"
-    return debian_bin()
+    return postgresql18_bin() if version == 18 else debian_bin()
 
 
 class PrivateCluster:

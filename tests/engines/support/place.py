@@ -27,7 +27,7 @@ def as_user(user=None):
     if os.getuid() != 0:
         return {}
     entry = pwd.getpwnam(user or engine_user())
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": os.getgrouplist(entry.pw_name, entry.pw_gid)}
 
 
 def make_dir(path, user=None, mode=0o700):

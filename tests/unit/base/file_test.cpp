@@ -4,6 +4,10 @@
 #include <unistd.h>
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <optional>
+#include <thread>
+
 #include "support/temp_dir.hpp"
 #include "varve/error.hpp"
 
@@ -125,6 +129,40 @@ TEST_CASE("a lock is held by one at a time, names its holder, and ends with it")
     held.reset();
     CHECK(FileLock::try_take(folder / "lock"));
     CHECK(FileLock::holder(folder / "absent") == 0);
+}
+
+TEST_CASE("files of one inode share a descriptor, which the last of them closes", "[file]") {
+    const TempDir dir;
+    replace_file(dir / "f", view_of("content"));
+    fs::create_hard_link(dir / "f", dir / "g");
+    std::optional<LocalFile> first{LocalFile::open(dir / "f")};
+    const auto number = first->descriptor();
+    {
+        const auto second = LocalFile::open(dir / "g");
+        REQUIRE(second.descriptor() == number);
+        first.reset();
+        Bytes read(7);
+        REQUIRE(second.read_at(0, read) == 7);
+    }
+    REQUIRE(::fcntl(number, F_GETFD) == -1);
+    REQUIRE(LocalFile::open(dir / "f").size() == 7);
+}
+
+TEST_CASE("files opened and closed by many threads at once are all readable", "[file]") {
+    const TempDir dir;
+    replace_file(dir / "f", view_of("content"));
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong = 0;
+    for (int i = 0; i < 8; ++i)
+        threads.emplace_back([&] {
+            for (int round = 0; round < 2000; ++round) {
+                const auto file = LocalFile::open(dir / "f");
+                Bytes read(7);
+                if (file.read_at(0, read) != 7 || text_of(read) != "content") ++wrong;
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    REQUIRE(wrong == 0);
 }
 
 }  // namespace
