@@ -1,5 +1,6 @@
 # The front door. Every target installs what it needs first (scripts/deps: at once when nothing is missing).
 BENCH ?= postgresql
+ENGINE ?= sqlite
 JOBS ?= $(shell nproc)
 
 .PHONY: deps build demo test bench format tidy
@@ -11,7 +12,7 @@ deps:
 	scripts/deps
 
 demo: build
-	scripts/demo-postgresql
+	scripts/demo-$(ENGINE)
 
 test: deps
 	scripts/test

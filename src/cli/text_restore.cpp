@@ -66,8 +66,7 @@ std::string to_text(const RestoreRunResult& result) {
     text += ".\n  backup " + result.base.text() + ", " + size_text(result.bytes_written) + " written";
     if (result.bytes_kept != 0) text += ", " + size_text(result.bytes_kept) + " kept because it was equal";
     text += ", " + duration_text(result.duration) + "\n";
-    text += result.target_reached ? "  reached " + printable(*result.target_reached) + "\n"
-                                  : "  the log is replayed when the server is started\n";
+    if (result.target_reached) text += "  reached " + printable(*result.target_reached) + "\n";
     text += notes_text(result.notes);
     if (!result.next_step.empty()) text += "Next: " + printable(result.next_step) + "\n";
     return text;

@@ -109,7 +109,7 @@ private:
             for (auto& trace : traces(lineage))
                 if (reaches(trace) && (!best || better(trace, *best))) best = std::move(trace);
         }
-        if (best && target_.time)
+        if (best && target_.time && best->base->stop)
             for (const auto& lineage : lineages())
                 for (const auto& trace : traces(lineage))
                     if (trace.end_lineage == lineage && reaches(trace) && parted_before(*best, trace, *target_.time))

@@ -332,6 +332,7 @@ TEST_CASE("a source without a log gives back the newest backup before the instan
     CHECK(answer(archive, at_time(9)) == "refused - 10");
     CHECK(answer(archive, at_time(25)) == "F20");
     CHECK(answer(archive, at_time(500)) == "F30");
+    CHECK(choose_restore(archive, at_time(25), now).notes.size() == 1);  // that there is no log, and nothing of lineages
     CHECK(answer(archive, {.kind = Kind::latest}) == "F30");
     CHECK(recovery_windows(archive).size() == 3);
 }
