@@ -33,6 +33,8 @@ Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request);
 
 /// `app` is not open: there is no repository yet.
 Task<cli::InitResult> init(App& app, cli::InitRequest request);
+/// Writes a new configuration to `file`. Fault::conflict when there is one. Needs none, and blocks.
+cli::DiscoverResult discover_sources(const std::filesystem::path& file, const cli::InitRequest& request);
 cli::KeyListResult list_keys(const App& app);
 Task<cli::KeyExportResult> export_key(App& app, cli::KeyExportRequest request);
 Task<cli::KeyProveResult> prove_kit(App& app, cli::KeyProveRequest request);

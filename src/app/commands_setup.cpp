@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "app/commands.hpp"
+#include "config/discover.hpp"
 #include "jobs/backup_job.hpp"
 #include "jobs/source_memory.hpp"
 #include "stores/store_factory.hpp"
@@ -122,6 +124,27 @@ Task<bool> every_copy_has_config(Copies& copies) {
 std::filesystem::path proof_file(const App& app) { return app.config().state_dir / "recovery-kit-proved"; }
 
 }  // namespace
+
+cli::DiscoverResult discover_sources(const std::filesystem::path& file, const cli::InitRequest& request) {
+    if (std::filesystem::exists(file))
+        throw Error{Fault::conflict, file.string() + " is there already"}.hint(
+            "Write what is found to another file, and take over what you want: varve init --discover --config FILE");
+    DiscoverPlaces places;
+    places.roots = request.roots;
+    if (const char* hop3 = std::getenv("HOP3_ROOT"); hop3 != nullptr && *hop3 != '\0') places.hop3 = hop3;
+    const auto found = discover(places);
+    if (file.has_parent_path()) make_directories(file.parent_path(), 0755);
+    create_file(file, view_of(commented_config(found)));
+    cli::DiscoverResult result{
+        .file = file.string(),
+        .found = {},
+        .next_steps = {"Take away the \"# \" in front of what you want to archive in " + file.string() + ".",
+                       "Make the repository and its keys: varve init."}};
+    for (const auto& source : found)
+        result.found.push_back(
+            {.source = SourceName{source.name}, .driver = source.driver, .what = source.why, .supported = source.supported});
+    return result;
+}
 
 Task<cli::InitResult> init(App& app, cli::InitRequest request) {
     cli::InitResult result;

@@ -70,7 +70,10 @@ public:
         Runtime runtime{1};
         return answer(list_keys(App{runtime, load()}));
     }
-    cli::Answer operator()(const cli::InitRequest& request) { return without_repository(&init, request); }
+    cli::Answer operator()(const cli::InitRequest& request) {
+        if (request.discover) return answer(discover_sources(config_file(line_.globals.config), request));
+        return without_repository(&init, request);
+    }
     cli::Answer operator()(const cli::KeyExportRequest& request) { return without_repository(&export_key, request); }
     cli::Answer operator()(const cli::KeyProveRequest& request) { return without_repository(&prove_kit, request); }
 
@@ -151,6 +154,8 @@ public:
         if (const auto* restore = std::get_if<cli::RestoreRunRequest>(&line_.request))
             return here([](App& app, cli::RestoreRunRequest asked) { return rehearse_restore(app, std::move(asked)); }, *restore);
         const auto steps = cli::dry_run_of(line_.request);
+        if (const auto* init = std::get_if<cli::InitRequest>(&line_.request); init != nullptr && init->discover)
+            return answer(*steps);
         if (!steps) throw Error{Fault::unsupported, line_.command + " cannot be run dry"};
         const auto config = load();
         for (const auto& source : cli::sources_of(line_.request)) config.source(source);

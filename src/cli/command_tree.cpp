@@ -51,6 +51,16 @@ void CommandTree::add_setup() {
     add_text(*init, "--recovery-kit", "PATH", init_request->recovery_kit, "Where to write the recovery kit");
     add_text(*init, "--host", "NAME", init_request->host, "This host's name in the repository [the machine's]");
 
+    init->add_flag("--discover", init_request->discover, "Only look for what can be archived, and write a configuration to edit");
+    const auto take_root = [request = init_request](const std::vector<std::string>& roots) {
+        for (const auto& root : roots) request->roots.emplace_back(root);
+    };
+    init->add_option_function<std::vector<std::string>>("--root", take_root,
+                                                        "With --discover: look for SQLite databases below it")
+        ->type_name("DIR")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+
     auto [check, check_request] =
         command<CheckRequest>(root_, "check", "Prove that sources and repositories can be archived", Changes::something);
     add_text(*check, "SOURCE", "", check_request->source, "Only this source");

@@ -5,6 +5,9 @@ namespace {
 
 struct Steps {
     std::optional<DryRunResult> operator()(const InitRequest& request) const {
+        if (request.discover)
+            return DryRunResult{
+                {"Look for what can be archived on this host.", "Write it, commented out, to a new configuration file."}};
         if (request.copy)
             return DryRunResult{{"Make repository " + request.copy->text() + " a further copy of the existing one."}};
         DryRunResult result{

@@ -13,6 +13,19 @@ void fields(auto& visit, Is<InitResult> auto& it) {
     visit("next_steps", it.next_steps);
 }
 
+void fields(auto& visit, Is<FoundRow> auto& it) {
+    visit("source", it.source);
+    visit("driver", it.driver);
+    visit("what", it.what);
+    visit("supported", it.supported);
+}
+
+void fields(auto& visit, Is<DiscoverResult> auto& it) {
+    visit("file", it.file);
+    visit("found", it.found);
+    visit("next_steps", it.next_steps);
+}
+
 void fields(auto& visit, Is<KeyRow> auto& it) {
     visit("role", it.role);
     visit("fingerprint", it.fingerprint);
@@ -84,6 +97,7 @@ void fields(auto& visit, Is<CompletionResult> auto& it) {
 void fields(auto& visit, Is<DryRunResult> auto& it) { visit("steps", it.steps); }
 
 nlohmann::json to_json(const InitResult& result) { return encoded(result); }
+nlohmann::json to_json(const DiscoverResult& result) { return encoded(result); }
 nlohmann::json to_json(const KeyListResult& result) { return encoded(result); }
 nlohmann::json to_json(const KeyExportResult& result) { return encoded(result); }
 nlohmann::json to_json(const KeyProveResult& result) { return encoded(result); }

@@ -27,6 +27,8 @@ struct InitRequest {
     bool sealed = false;                                ///< this host gets no key that can read the past
     std::optional<std::filesystem::path> recovery_kit;  ///< where the recovery kit is written
     std::string host;                                   ///< name of this host in the repository; empty: the machine's
+    bool discover = false;                              ///< --discover: only write a configuration of what is there
+    std::vector<std::filesystem::path> roots{};         ///< with it: where SQLite databases are looked for
 };
 
 struct CheckRequest {

@@ -27,6 +27,19 @@ struct InitResult {
     std::vector<std::string> next_steps;
 };
 
+/// `init --discover`.
+struct FoundRow {
+    SourceName source;
+    std::string driver;
+    std::string what;
+    bool supported = true;  ///< this version has a driver for it
+};
+struct DiscoverResult {
+    std::string file;  ///< the configuration that was written
+    std::vector<FoundRow> found;
+    std::vector<std::string> next_steps;
+};
+
 struct KeyRow {
     std::string role;         ///< archive | maintain | restore | escrow | host | admin
     std::string fingerprint;  ///< first eight bytes in hex; never the key
@@ -91,6 +104,7 @@ struct DryRunResult {
 };
 
 nlohmann::json to_json(const InitResult& result);
+nlohmann::json to_json(const DiscoverResult& result);
 nlohmann::json to_json(const KeyListResult& result);
 nlohmann::json to_json(const KeyExportResult& result);
 nlohmann::json to_json(const KeyProveResult& result);
@@ -104,6 +118,7 @@ void from_json(const nlohmann::json& json, KeyProveResult& result);
 void from_json(const nlohmann::json& json, SourceChangeResult& result);
 void from_json(const nlohmann::json& json, DryRunResult& result);
 std::string to_text(const InitResult& result);
+std::string to_text(const DiscoverResult& result);
 std::string to_text(const KeyListResult& result);
 std::string to_text(const KeyExportResult& result);
 std::string to_text(const KeyProveResult& result);

@@ -32,6 +32,17 @@ std::string to_text(const InitResult& result) {
     return text + steps_text("Next:", result.next_steps);
 }
 
+std::string to_text(const DiscoverResult& result) {
+    if (result.found.empty())
+        return "Nothing was found to archive; " + printable(result.file) + " shows what a configuration is like.\n";
+    Table table{{{"SOURCE"}, {"DRIVER"}, {"WHAT IT IS"}}};
+    for (const auto& row : result.found)
+        table.add({printable(row.source.text()), row.supported ? row.driver : row.driver + " (not in this version)",
+                   printable(row.what)});
+    return table.text() + "All of it is in " + printable(result.file) + ", commented out.\n" +
+           steps_text("Next:", result.next_steps);
+}
+
 std::string to_text(const KeyListResult& result) {
     Table table{{{"ROLE"}, {"FINGERPRINT"}, {"WHERE"}}};
     for (const auto& key : result.keys) table.add({key.role, key.fingerprint, key.place});
