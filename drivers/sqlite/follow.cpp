@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds active_pause{100};
 constexpr std::chrono::milliseconds idle_pause_max{1000};
 constexpr std::uint64_t bytes_at_once = 4U << 20;
+constexpr std::chrono::seconds visit_patience{30};
 constexpr int busy_tries = 20;  ///< of a pass, before the database is let go
 
 bool may_pass_by(const Error& error) { return error.fault() == Fault::overloaded || error.fault() == Fault::unreachable; }
@@ -230,7 +231,13 @@ void Follower::dismiss(std::exception_ptr failure) {
 Task<> Follower::visit(std::shared_ptr<Visit> visit) {
     visits_.push_back(visit);
     visited_->notify();
-    while (!visit->received && live_) co_await visited_->wait();
+    const auto until = std::chrono::steady_clock::now() + visit_patience;
+    while (!visit->received && live_) {
+        const auto left = std::chrono::duration_cast<std::chrono::microseconds>(until - std::chrono::steady_clock::now());
+        if (left.count() > 0 && co_await visited_->wait_for(left)) continue;
+        throw Error{Fault::overloaded, "the log of " + path_.string() + " waits for the repository, and nothing more is read"}
+            .hint("varve status shows which repository is behind, and why.");
+    }
     if (visit->failure) std::rethrow_exception(visit->failure);
     if (!visit->received) throw Error{Fault::unreachable, path_.string() + " is not followed any more"};
 }

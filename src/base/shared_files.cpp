@@ -18,48 +18,55 @@ namespace {
 
 using Inode = std::pair<dev_t, ino_t>;
 
-/// Process-wide because the kernel's locks are.
+Descriptor open_again(const Descriptor& found, const std::filesystem::path& path) {
+    const auto door = "/proc/self/fd/" + std::to_string(found.get());
+    // Reading for a backup should not look like use; only the owner may ask for that.
+    Descriptor file{::open(door.c_str(), O_RDONLY | O_NOATIME | O_CLOEXEC)};
+    if (!file && errno == EPERM) file = Descriptor{::open(door.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file) throw system_error(errno, "open", path);
+    return file;
+}
+
+/// Process-wide because the kernel's locks are. Files are opened and closed outside the mutex: one that hangs must not stop all.
 class SharedFiles {
 public:
     std::shared_ptr<const Descriptor> open(const Descriptor& found, Inode inode, const std::filesystem::path& path) {
-        std::unique_lock lock{mutex_};
-        for (;;) {
-            const auto known = files_.find(inode);
-            if (known == files_.end()) break;
-            if (auto shared = known->second.lock()) return shared;
-            closed_.wait(lock);
+        {
+            std::unique_lock lock{mutex_};
+            for (;;) {
+                const auto [known, is_new] = files_.try_emplace(inode);
+                if (is_new) break;  // it is ours to open: who comes next waits
+                if (auto shared = known->second.lock()) return shared;
+                changed_.wait(lock);
+            }
         }
-        auto file = open_again(found, path);
-        const auto close = [this, inode](const Descriptor* last) {
-            const std::lock_guard closing{mutex_};
-            delete last;
-            files_.erase(inode);
-            closed_.notify_all();
-        };
-        auto raw = std::make_unique<const Descriptor>(std::move(file));
-        auto& known = files_[inode];
-        // A constructor that throws calls `close`, which wants the mutex.
-        lock.unlock();
-        std::shared_ptr<const Descriptor> shared{raw.release(), close};
-        lock.lock();
-        known = shared;
-        closed_.notify_all();
-        return shared;
+        try {
+            auto file = std::make_unique<const Descriptor>(open_again(found, path));
+            std::shared_ptr<const Descriptor> shared{file.release(), [this, inode](const Descriptor* last) {
+                                                         delete last;
+                                                         forget(inode);
+                                                     }};
+            const std::lock_guard lock{mutex_};
+            files_[inode] = shared;
+            changed_.notify_all();
+            return shared;
+        } catch (...) {
+            forget(inode);
+            throw;
+        }
     }
 
 private:
-    static Descriptor open_again(const Descriptor& found, const std::filesystem::path& path) {
-        const auto door = "/proc/self/fd/" + std::to_string(found.get());
-        // Reading for a backup should not look like use; only the owner may ask for that.
-        Descriptor file{::open(door.c_str(), O_RDONLY | O_NOATIME | O_CLOEXEC)};
-        if (!file && errno == EPERM) file = Descriptor{::open(door.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (!file) throw system_error(errno, "open", path);
-        return file;
+    void forget(Inode inode) {
+        const std::lock_guard lock{mutex_};
+        files_.erase(inode);
+        changed_.notify_all();
     }
 
     std::mutex mutex_;
-    std::condition_variable closed_;
-    std::map<Inode, std::weak_ptr<const Descriptor>> files_;  ///< an entry stays until its descriptor is closed
+    std::condition_variable changed_;
+    /// An entry stands from before its file is opened until after it is closed; between the two it can be locked.
+    std::map<Inode, std::weak_ptr<const Descriptor>> files_;
 };
 
 SharedFiles& shared_files() {
