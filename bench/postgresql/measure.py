@@ -56,15 +56,21 @@ class Watch:
 
 
 def measured(command, **options):
-    """Runs a command to its end. A failure shows its output."""
+    """Runs a command to its end, also when we are interrupted: nothing goes on behind us. A failure shows its output."""
     os.sync()  # what an earlier step left to write is not this step's
     began = time.monotonic()
     child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     watch = Watch(child.pid)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.monotonic() - began
-    memory = watch.stop()
+    try:
+        output = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.monotonic() - began
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    finally:
+        memory = watch.stop()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))}: exit {child.returncode}\n{output}")
