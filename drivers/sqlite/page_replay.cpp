@@ -1,6 +1,8 @@
 #include "sqlite/page_replay.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "sqlite/big_endian.hpp"
 #include "varve/error.hpp"
@@ -66,15 +68,19 @@ void PageReplay::take_page(ByteView page) {
     const auto number = big_endian_32(numbers_, next_page_++ * sizeof(std::uint32_t));
     if (number == 0 || number > record_.database_pages)
         throw Error{Fault::corrupt, "a record of the log names a page beyond its end"};
-    auto& held = held_[number];
-    held.assign(page.begin(), page.end());
-    if (held_.size() * page_size_ >= held_bytes_max) write_held();
+    const auto [slot, is_new] = slots_.try_emplace(number, used_);
+    if (is_new) {
+        used_ += page_size_;
+        if (held_.size() < used_) held_.resize(std::max(used_, std::min(2 * held_.size(), held_bytes_max)));
+    }
+    std::ranges::copy(page, held_.begin() + static_cast<std::ptrdiff_t>(slot->second));
+    if (used_ >= held_bytes_max) write_held();
     if (next_page_ == record_.count) end_record();
 }
 
 void PageReplay::end_record() {
     if (record_.database_pages < pages_) {
-        held_.erase(held_.upper_bound(record_.database_pages), held_.end());
+        std::erase_if(slots_, [this](const auto& slot) { return slot.first > record_.database_pages; });
         file_.resize(std::uint64_t{record_.database_pages} * page_size_);
     }
     pages_ = record_.database_pages;
@@ -82,19 +88,22 @@ void PageReplay::end_record() {
     want_ = Want::header;
 }
 
-/// Neighbours together.
+/// In the order of the file, neighbours together.
 void PageReplay::write_held() {
+    std::vector<std::pair<std::uint32_t, std::size_t>> pages{slots_.begin(), slots_.end()};
+    std::ranges::sort(pages);
     Bytes run;
-    for (auto page = held_.begin(); page != held_.end();) {
+    for (auto page = pages.begin(); page != pages.end();) {
         const auto first = page->first;
         auto next = first;
         run.clear();
-        for (; page != held_.end() && page->first == next && run.size() < write_bytes_max; ++page, ++next)
-            append(run, page->second);
+        for (; page != pages.end() && page->first == next && run.size() < write_bytes_max; ++page, ++next)
+            append(run, ByteView{held_}.subspan(page->second, page_size_));
         file_.write((first - 1ULL) * page_size_, run);
         bytes_written_ += run.size();
     }
-    held_.clear();
+    slots_.clear();
+    used_ = 0;
 }
 
 void PageReplay::finish() {

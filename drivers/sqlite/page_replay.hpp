@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
+#include <unordered_map>
 
 #include "sqlite/record.hpp"
 
@@ -50,8 +50,10 @@ private:
     RecordHeader record_;
     Bytes numbers_;
     std::uint32_t next_page_ = 0;
-    Bytes gathered_;  ///< of what is wanted, when a block ended inside it
-    std::map<std::uint32_t, Bytes> held_;
+    Bytes gathered_;                                        ///< of what is wanted, when a block ended inside it
+    std::unordered_map<std::uint32_t, std::size_t> slots_;  ///< page -> where in held_ its newest image is
+    Bytes held_;                                            ///< used again and again: fresh memory is dear
+    std::size_t used_ = 0;                                  ///< of it
     std::optional<RecordHeader> last_;
     std::uint64_t bytes_written_ = 0;
 };

@@ -144,13 +144,18 @@ Task<> apply_log(LogSource& log, const LogPosition& from, const LogPosition& to,
                  Reached& reached, Pools& pools) {
     PageReplay replay{file, page_size, reached.pages};
     const auto source = log.read(from.lineage, from.at, to.at);
-    for (auto at = from.at;;) {
-        auto block = co_await source->read();
-        if (block.empty() && at != to.at) throw Error{Fault::corrupt, "the log ends before the target"};
-        if (block.empty()) break;
+    auto at = from.at;
+    for (auto block = co_await source->read(); !block.empty();) {
         at += block.size();
-        co_await on_pool(pools.cpu, [&replay, block = std::move(block)] { replay.feed(block); });
+        // The next block is read and opened while this one is replayed.
+        Bytes next;
+        co_await in_group([&](TaskGroup& group) -> Task<> {
+            group.spawn(on_pool(pools.cpu, [&replay, &block] { replay.feed(block); }));
+            next = co_await source->read();
+        });
+        block = std::move(next);
     }
+    if (at != to.at) throw Error{Fault::corrupt, "the log ends before the target"};
     co_await on_pool(pools.blocking, [&replay] { replay.finish(); });
     reached.bytes_written += replay.bytes_written();
     if (!replay.last()) co_return;

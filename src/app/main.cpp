@@ -39,6 +39,8 @@ int main(int argc, char** argv) {
     // Packs of 16 MiB pass from thread to thread. With an arena for each, what one freed is no use to the others: more memory,
     // and fresh pages are dear.
     ::mallopt(M_ARENA_MAX, 2);
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
     const std::vector<std::string> arguments{argv + 1, argv + argc};
     try {
         auto parsed = cli::parse(arguments);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <optional>
 #include <ranges>
 
@@ -116,6 +117,9 @@ struct Shelf {
 
 Extent extent_of(Repository::LogObject object) {
     Extent extent{.from = object.structure.from(), .to = object.structure.to(), .bytes = {}};
+    std::size_t bytes = 0;
+    for (const auto& frame : object.frames) bytes += frame.size();
+    extent.bytes.reserve(bytes);
     for (const auto& frame : object.frames) append(extent.bytes, frame);
     return extent;
 }
@@ -131,11 +135,18 @@ public:
     }
 
     Task<Bytes> read() override {
+        if (auto frame = next_frame(); !frame.empty()) co_return frame;
         while (!objects_.empty()) {
             const auto name = objects_.front();
             objects_.pop_front();
             auto object = co_await shelf_->find(lineage_, name, Repository::LogPart::content, coverage_);
             if (!object) continue;
+            if (stands_alone(name)) {
+                frames_ = {std::make_move_iterator(object->frames.begin()), std::make_move_iterator(object->frames.end())};
+                frames_at_ = name.from;
+                if (auto frame = next_frame(); !frame.empty()) co_return frame;
+                continue;
+            }
             auto block = take(extent_of(std::move(*object)), name);
             if (!block.empty()) co_return block;
         }
@@ -144,6 +155,27 @@ public:
     }
 
 private:
+    /// No byte of it is in another object of the range: it can be given out as it is.
+    bool stands_alone(const LogName& name) const {
+        return held_.to <= name.from && (objects_.empty() || objects_.front().from >= name.to);
+    }
+
+    /// Of an object that stands alone, cut to what was asked for; empty when none of it is left.
+    Bytes next_frame() {
+        while (!frames_.empty()) {
+            auto frame = std::move(frames_.front());
+            frames_.pop_front();
+            const auto from = frames_at_, end = from + frame.size();
+            frames_at_ = end;
+            if (end <= next_ || from >= to_) continue;
+            if (end > to_) frame.resize(to_ - from);
+            if (from < next_) frame.erase(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(next_ - from));
+            next_ = std::min(end, to_);
+            return frame;
+        }
+        return {};
+    }
+
     Bytes take(Extent object, const LogName& name) {
         require_same_overlap(object, name);
         auto block = part_after_next(object);
@@ -183,6 +215,8 @@ private:
     std::deque<LogName> objects_;
     std::uint64_t next_, to_;
     Coverage coverage_;
+    std::deque<Bytes> frames_;     ///< not given out yet
+    std::uint64_t frames_at_ = 0;  ///< where the first of them lies
     Extent held_;
     LogName held_name_;
 };
