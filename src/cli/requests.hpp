@@ -87,6 +87,34 @@ struct RestoreRunRequest {
     RestoreOptions options;
 };
 
+/// Which backup is looked into: --backup ID, --at TIME (the newest that had ended by then), or the newest.
+struct BackupChoice {
+    std::optional<BackupId> backup;
+    std::optional<Instant> time;
+};
+struct ListFilesRequest {
+    SourceName source;
+    std::string path;  ///< as typed; empty: the top
+    BackupChoice choice;
+    bool recursive = false;
+};
+struct FindFilesRequest {
+    SourceName source;
+    std::vector<std::string> patterns;  ///< at least one
+    BackupChoice choice;
+    bool all = false;  ///< in every backup
+};
+/// Answers with content, not with a result.
+struct CatFilesRequest {
+    SourceName source;
+    std::vector<std::string> paths;  ///< at least one
+    BackupChoice choice;
+};
+struct DiffFilesRequest {
+    SourceName source;
+    BackupChoice before, after;
+};
+
 /// archive_command: `varve wal-push --source NAME %p`.
 struct WalPushRequest {
     SourceName source;
@@ -132,8 +160,9 @@ struct VersionRequest {};
 
 using Request =
     std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
-                 LogFollowRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest, WalPushRequest,
-                 WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
-                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+                 LogFollowRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest, ListFilesRequest,
+                 FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest, WalFetchRequest, VerifyRequest,
+                 KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest, SourceAdoptRequest,
+                 SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli
