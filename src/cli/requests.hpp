@@ -77,6 +77,7 @@ struct RestoreOptions {
     bool as_production = false;                                ///< keep archiving; else a copy that does not archive
     bool replace = false;                                      ///< what is at the destination may be replaced
     std::optional<std::string> owner;                          ///< user that gets the files, when we are root
+    std::vector<std::string> include;                          ///< paths and patterns: only what they mean; empty: everything
     bool on_demand_wal = false;                                ///< fetch log when the engine asks instead of staging it
     bool skip_gtid = false;                                    ///< leave out the transaction of --gtid itself and go on after it
 };

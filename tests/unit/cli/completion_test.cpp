@@ -48,7 +48,7 @@ TEST_CASE("every shell's script names every command, and none that does not exis
 
     for (const auto* word :
          {"init", "check", "serve", "status", "backup run", "log gaps", "restore plan", "wal-fetch", "verify", "key prove",
-          "config show", "ls", "diff", "recursive", "source retire", "version", "full", "as-production"}) {
+          "config show", "ls", "diff", "recursive", "include", "source retire", "version", "full", "as-production"}) {
         CAPTURE(word);
         CHECK(script.find(word) != std::string::npos);
     }

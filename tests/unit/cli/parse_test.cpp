@@ -280,6 +280,13 @@ TEST_CASE("what cannot be looked for is refused") {
     CHECK_FALSE(error.remedy().empty());
 }
 
+TEST_CASE("a part of a restore is named once for each path, and swallows no other word") {
+    const auto run = request<RestoreRunRequest>("restore run --include a/b --include *.jpg shop/uploads --to /srv/copy");
+
+    CHECK(run.options.include == std::vector<std::string>{"a/b", "*.jpg"});
+    CHECK(run.options.source == SourceName{"shop/uploads"});
+}
+
 TEST_CASE("PostgreSQL's commands take their files") {
     const auto push = request<WalPushRequest>("wal-push --source pg/main pg_wal/000000010000000000000003");
     CHECK(push.source == SourceName{"pg/main"});
