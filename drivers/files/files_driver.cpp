@@ -37,7 +37,7 @@ public:
     FilesDriver(TreeSettings settings, DriverServices services)
         : settings_{std::move(settings)}, services_{std::move(services)} {}
 
-    DriverTraits traits() const noexcept override { return {.has_log = false}; }
+    DriverTraits traits() const noexcept override { return {.has_log = false, .restores_parts = true}; }
 
     Task<SourceState> inspect() override {
         SourceState state;

@@ -165,7 +165,7 @@ Task<> TreeBackup::walk(TaskGroup& group, FolderPtr folder) {
 Task<> TreeBackup::take(TaskGroup& group, FolderPtr folder, Seen seen) {
     if (seen.is_socket || seen.gone) co_return;
     const bool is_folder = seen.entry.kind == EntryKind::directory;
-    if (settings_.exclude.exclude(join(folder->below, seen.name), is_folder)) co_return;
+    if (settings_.exclude.match(join(folder->below, seen.name), is_folder)) co_return;
     if (seen.failure) note_unreadable(*seen.failure);
     if (seen.entry.path.empty()) co_return;  // not even its kind is known
     switch (seen.entry.kind) {

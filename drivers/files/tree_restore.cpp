@@ -1,11 +1,14 @@
 #include "files/tree_restore.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <ranges>
 #include <utility>
 #include <vector>
 
+#include "files/selection.hpp"
 #include "files/tree_writer.hpp"
 #include "varve/error.hpp"
 
@@ -13,12 +16,14 @@ namespace varve::files {
 namespace {
 
 constexpr std::size_t entries_at_once = 512;
+constexpr std::size_t files_at_once = 32768;  // a pack that holds content of two such lots is fetched twice
 
 /// Hands the entries of a list to the blocking pool, many at a time.
 class InBatches final : public EntryVisitor {
 public:
     using Work = std::function<void(const Entry&)>;
-    InBatches(asio::thread_pool& pool, Work work) : pool_{pool}, work_{std::move(work)} {}
+    using After = std::function<Task<>()>;  ///< a batch
+    InBatches(asio::thread_pool& pool, Work work, After after) : pool_{pool}, work_{std::move(work)}, after_{std::move(after)} {}
 
     Task<> visit(const Entry& entry) override {
         batch_.push_back(entry);
@@ -28,43 +33,74 @@ public:
         co_await on_pool(pool_, [this, batch = std::exchange(batch_, {})] {
             for (const auto& entry : batch) work_(entry);
         });
+        if (after_) co_await after_();
     }
 
 private:
     asio::thread_pool& pool_;
     Work work_;
+    After after_;
     std::vector<Entry> batch_;
 };
 
-Task<> for_each_entry(RestoreSource& base, asio::thread_pool& pool, InBatches::Work work) {
-    InBatches batches{pool, std::move(work)};
+Task<> for_each_entry(RestoreSource& base, asio::thread_pool& pool, InBatches::Work work, InBatches::After after = {}) {
+    InBatches batches{pool, std::move(work), std::move(after)};
     co_await base.each(batches);
     co_await batches.flush();
+}
+
+/// What was asked for, and its size.
+struct Asked {
+    Selection selection;
+    std::uint64_t bytes = 0;
+};
+
+Task<std::shared_ptr<const Asked>> look_through(const RestoreRequest& request, RestoreSource& base, asio::thread_pool& pool) {
+    const auto asked = std::make_shared<Asked>(Asked{.selection = Selection{request.include}});
+    auto& selection = asked->selection;
+    if (!selection.is_everything()) {
+        co_await for_each_entry(base, pool, [&selection](const Entry& entry) { selection.look(entry); });
+        selection.settle();
+    }
+    const auto add = [&](const Entry& entry) {
+        if (entry.kind == EntryKind::file && !selection.content_path(entry).empty()) asked->bytes += entry.size;
+    };
+    co_await for_each_entry(base, pool, add);
+    co_return asked;
+}
+
+/// Refuses what must not be written. Blocks.
+void check_place(const RestoreRequest& request, std::uint64_t bytes) {
+    check_target(request.to, request.owner);
+    const auto room = free_bytes(request.to);
+    if (room >= bytes) return;
+    throw Error{Fault::refused, "the restore writes " + std::to_string(bytes >> 20) + " MiB to " + request.to.string() +
+                                    ", which has room for " + std::to_string(room >> 20) + " MiB"}
+        .hint("Free space there, or restore to a larger filesystem. Nothing was written.");
+}
+
+Task<std::shared_ptr<const Asked>> prepare_tree(const RestoreRequest& request, RestoreSource& base, Pools& pools) {
+    if (request.mode != WriteMode::create) {
+        throw Error{Fault::unsupported, "a tree of files is restored to a new directory only"}.hint(
+            "Name a directory that does not exist, and move what you need from there.");
+    }
+    const auto asked = co_await look_through(request, base, pools.blocking);
+    co_await on_pool(pools.blocking, [&request, bytes = asked->bytes] { check_place(request, bytes); });
+    co_return asked;
 }
 
 }  // namespace
 
 Task<RestoreOutlook> preview_tree(RestoreRequest request, RestoreSource& base, Pools& pools) {
-    if (request.mode != WriteMode::create) {
-        throw Error{Fault::unsupported, "a tree of files is restored to a new directory only"}.hint(
-            "Name a directory that does not exist, and move what you need from there.");
-    }
-    std::uint64_t bytes = 0;
-    co_await for_each_entry(base, pools.blocking, [&bytes](const Entry& entry) { bytes += entry.size; });
-    const auto check = [&request, bytes] {
-        check_target(request.to, request.owner);
-        const auto room = free_bytes(request.to);
-        if (room >= bytes) return;
-        throw Error{Fault::refused, "the restore writes " + std::to_string(bytes >> 20) + " MiB to " + request.to.string() +
-                                        ", which has room for " + std::to_string(room >> 20) + " MiB"}
-            .hint("Free space there, or restore to a larger filesystem. Nothing was written.");
-    };
-    co_await on_pool(pools.blocking, check);
-    co_return RestoreOutlook{};
+    const auto asked = co_await prepare_tree(request, base, pools);
+    RestoreOutlook outlook;
+    outlook.bytes = asked->bytes;
+    co_return outlook;
 }
 
 Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& pools) {
-    co_await preview_tree(request, base, pools);
+    const auto asked = co_await prepare_tree(request, base, pools);
+    const auto& selection = asked->selection;
     auto& pool = pools.blocking;
     const auto writer = co_await on_pool(pool, [request] { return std::make_shared<TreeWriter>(request.to, request.owner); });
     const auto held = co_await on_pool(
@@ -72,28 +108,42 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
 
     std::vector<FileTarget> files;
     const auto prepare = [&](const Entry& entry) {
-        if (entry.kind == EntryKind::directory) writer->make_folder(entry);
+        if (entry.kind == EntryKind::directory && selection.has_folder(entry)) writer->make_folder(entry);
         if (entry.kind != EntryKind::file) return;
-        writer->make_folders_above(entry);
-        files.push_back({entry, writer->place_of(entry)});
+        auto restored_as = entry;
+        restored_as.path = selection.content_path(entry);
+        if (restored_as.path.empty()) return;
+        writer->make_folders_above(restored_as);
+        files.push_back({entry, writer->place_of(restored_as)});
     };
-    co_await for_each_entry(base, pool, prepare);
-
-    auto written = co_await base.write(std::move(files), WriteMode::create);
+    ContentWritten written;
+    const auto write = [&]() -> Task<> {
+        auto lot = co_await base.write(std::exchange(files, {}), WriteMode::create);
+        written.bytes += lot.bytes;
+        std::ranges::move(lot.damage, std::back_inserter(written.damage));
+        written.harmed.merge(lot.harmed);
+    };
+    const auto write_when_many = [&]() -> Task<> {
+        if (files.size() >= files_at_once) co_await write();
+    };
+    co_await for_each_entry(base, pool, prepare, write_when_many);
+    co_await write();
     Restored restored;
     restored.bytes_written = written.bytes;
 
     std::vector<Entry> folders;
     const auto complete = [&](const Entry& entry) {
         if (entry.kind == EntryKind::directory) {
-            folders.push_back(entry);
+            if (selection.has_folder(entry)) folders.push_back(entry);
             return;
         }
+        if (!selection.has(entry)) return;
         // A second name of a file that could not be had cannot be had either.
         if (entry.kind == EntryKind::hardlink && written.harmed.contains(entry.link_target)) written.harmed.insert(entry.path);
         if (written.harmed.contains(entry.path)) return;
-        writer->make_other(entry);
-        writer->finish(entry);
+        const auto restored_as = entry.kind == EntryKind::hardlink ? selection.relinked(entry) : entry;
+        writer->make_other(restored_as);
+        writer->finish(restored_as);
     };
     co_await for_each_entry(base, pool, complete);
 

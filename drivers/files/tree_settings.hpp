@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "files/patterns.hpp"
+#include "varve/patterns.hpp"
 #include "varve/settings.hpp"
 
 namespace varve::files {

@@ -86,7 +86,7 @@ private:
 
     /// The log is staged when there is room for it, else fetched by the server, which needs the plan file.
     RestoreOutlook choose_staging() {
-        RestoreOutlook outlook{.on_demand_log = request_.on_demand_log && log_ != nullptr, .notes = {}};
+        RestoreOutlook outlook{.on_demand_log = request_.on_demand_log && log_ != nullptr, .notes = {}, .bytes = {}};
         auto shortage = find_shortage(plan_, outlook.on_demand_log ? 0 : segments_.size() * segment_bytes_);
         if (shortage && !outlook.on_demand_log && log_ != nullptr && !request_.plan_file.empty()) {
             shortage = find_shortage(plan_, 0);

@@ -33,7 +33,7 @@ using Properties = std::map<std::string, std::string>;
 /// A place in a source's log. Ordered within one lineage only.
 struct LogPosition {
     LineageName lineage;
-    std::uint64_t at = 0;  ///< PostgreSQL: LSN; MySQL: bytes since the lineage began; SQLite: transaction number
+    std::uint64_t at = 0;  ///< PostgreSQL: LSN; MySQL and SQLite: bytes since the lineage began
     std::string text;      ///< as the engine prints it: `0/3000060`
     friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
@@ -286,6 +286,7 @@ struct RestoreRequest {
     bool on_demand_log = false;                                ///< fetch log when the engine asks, instead of staging it
     std::filesystem::path plan_file;                           ///< for on-demand fetching; empty: that is not possible
     std::optional<std::string> owner;                          ///< user that gets the files, when we are root
+    std::vector<std::string> include;                          ///< paths and patterns: only what they mean; empty: everything
     Settings source;                                           ///< the source's settings (bin_dir, scratch_dir)
 };
 
@@ -293,6 +294,7 @@ struct RestoreRequest {
 struct RestoreOutlook {
     bool on_demand_log = false;  ///< asked for, or there is no room for the staged log
     std::vector<std::string> notes;
+    std::optional<std::uint64_t> bytes;  ///< content that is going to be written, where that is less than the whole backup's
 };
 
 struct Restored {
@@ -318,7 +320,8 @@ struct LogProbe {
 };
 
 struct DriverTraits {
-    bool has_log = false;  ///< follow_log, probe_log and positions mean something
+    bool has_log = false;         ///< follow_log, probe_log and positions mean something
+    bool restores_parts = false;  ///< RestoreRequest::include means something
 };
 
 /// A service object of the composition root, handed to every driver.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/app.hpp"
+#include "cli/listing.hpp"
 #include "cli/requests.hpp"
 #include "cli/results.hpp"
 #include "jobs/log_job.hpp"
@@ -26,6 +27,13 @@ Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest requ
 /// The plan of a run; refuses what the run would refuse before it writes.
 Task<cli::RestorePlanResult> rehearse_restore(App& app, cli::RestoreRunRequest request);
 Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request, ReportProgress report);
+
+/// Rows go to standard output as they are found; what is left in `listing` is for the caller. Gives what the list falls short by.
+Task<std::optional<Error>> list_files(App& app, cli::ListFilesRequest request, cli::Listing& listing);
+Task<std::optional<Error>> find_files(App& app, cli::FindFilesRequest request, cli::Listing& listing);
+Task<std::optional<Error>> diff_files(App& app, cli::DiffFilesRequest request, cli::Listing& listing);
+/// Content to standard output.
+Task<> print_files(App& app, cli::CatFilesRequest request);
 
 Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);
 Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service);

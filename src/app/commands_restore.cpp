@@ -23,6 +23,7 @@ RestoreOrder order_of(const App& app, const cli::RestoreOptions& options) {
     order.as_production = options.as_production;
     order.on_demand_log = options.on_demand_wal;
     order.owner = options.owner;
+    order.include = options.include;
     order.plan_file = order.to.string() + ".varve-plan.json";
     order.config_file = std::filesystem::absolute(app.config().file);
     return order;
@@ -73,7 +74,10 @@ Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest requ
     auto& source = app.source(request.options.source);
     const auto order = order_of(app, request.options);
     const auto plan = co_await plan_restore(app.jobs(), source, order, co_await ask_known_through(app, request.options.source));
-    co_return result_of(source, request.options, order, plan);
+    auto result = result_of(source, request.options, order, plan);
+    if (!order.include.empty())
+        result.notes.emplace_back("Only what --include means is written; restore run --dry-run looks for it and tells how much.");
+    co_return result;
 }
 
 Task<cli::RestorePlanResult> rehearse_restore(App& app, cli::RestoreRunRequest request) {

@@ -91,6 +91,22 @@ public:
         return here([this](App& app, cli::RestoreRunRequest asked) { return run_restore(app, std::move(asked), report()); },
                     request);
     }
+    cli::Answer operator()(const cli::ListFilesRequest& request) { return listed(&list_files, request); }
+    cli::Answer operator()(const cli::FindFilesRequest& request) { return listed(&find_files, request); }
+    cli::Answer operator()(const cli::DiffFilesRequest& request) { return listed(&diff_files, request); }
+    cli::Answer operator()(const cli::CatFilesRequest& request) {
+        if (line_.globals.json)
+            throw Error{Fault::invalid, "cat prints content, and --json one document"}
+                .code("usage", 2)
+                .hint("Leave --json out; varve ls --json tells of what a file is.");
+        App& app = make_app();
+        auto work = [&]() -> Task<> {
+            co_await app.open();
+            co_await print_files(app, request);
+        };
+        run_to_end(work());
+        return {};
+    }
     cli::Answer operator()(const cli::WalFetchRequest& request) {
         if (request.plan && !line_.globals.config) config_ = read_fetch_plan(*request.plan).config;
         return here(&fetch_wal, request);
@@ -227,10 +243,21 @@ private:
         return answer(run(make_app(), make));
     }
 
+    /// A list, written while it is found.
     template <class Do, class Request>
-    static auto after_open(App& app, Do act, Request request) -> decltype(act(app, request)) {
+    cli::Answer listed(Do act, const Request& request) {
+        cli::Listing listing{line_.command, line_.globals.json};
+        try {
+            return listing.end(run(make_app(), [&](App& app) { return after_open(app, act, request, listing); }));
+        } catch (...) {
+            return listing.fail(error_of(std::current_exception()));
+        }
+    }
+
+    template <class Do, class Request, class... More>
+    static auto after_open(App& app, Do act, Request request, More&... more) -> decltype(act(app, request, more...)) {
         co_await app.open();
-        co_return co_await act(app, std::move(request));
+        co_return co_await act(app, std::move(request), more...);
     }
 
     /// The service when it is up, else this process.

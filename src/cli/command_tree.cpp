@@ -17,6 +17,7 @@ CommandTree::CommandTree() : root_{"Varve archives databases continuously and gi
     add_backup();
     add_log();
     add_restore();
+    add_browse();
     add_wal();
     add_verify();
     add_key();

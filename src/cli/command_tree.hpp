@@ -44,6 +44,7 @@ private:
     void add_backup();
     void add_log();
     void add_restore();
+    void add_browse();
     void add_wal();
     void add_verify();
     void add_key();

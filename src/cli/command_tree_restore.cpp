@@ -81,6 +81,19 @@ void add_tablespaces(CLI::App& app, const Options& options) {
         ->allow_extra_args(false);
 }
 
+void add_include(CLI::App& app, const Options& options) {
+    const auto take = [options](const std::vector<std::string>& words) {
+        for (const auto& word : words) {
+            if (word.empty()) throw usage_error("--include is empty", "Check the variable that stands for it.");
+            options->include.push_back(word);
+        }
+    };
+    app.add_option_function<std::vector<std::string>>("--include", take,
+                                                      "Files: only this path or pattern, and what lies below; may be repeated")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+}
+
 void add_restore_options(CLI::App& app, const Options& options) {
     add_text(app, "SOURCE", "", options->source, "Source to give back")->required();
     add_target(app, options);
@@ -97,6 +110,7 @@ void add_restore_options(CLI::App& app, const Options& options) {
     };
     app.add_option_function<std::string>("--action", take_action, "At the target: pause, promote or shutdown [promote]")
         ->type_name("ACTION");
+    add_include(app, options);
     add_tablespaces(app, options);
     app.add_flag("--as-production", options->as_production, "Go on archiving; without it a copy never archives");
     add_text(app, "--owner", "USER", options->owner, "Give the files to this user (as root) [as recorded]");

@@ -25,6 +25,8 @@ constexpr std::array own_words{
     OwnWord{"backup_not_found", Fault::missing},
     OwnWord{"point_not_recoverable", Fault::missing},
     OwnWord{"not_archived", Fault::missing},
+    OwnWord{"path_not_found", Fault::missing},
+    OwnWord{"no_content", Fault::invalid},
     OwnWord{"wrong_key", Fault::denied},
     OwnWord{"wrong_identity", Fault::refused},
     OwnWord{"repository_damaged", Fault::corrupt},

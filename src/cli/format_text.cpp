@@ -20,6 +20,27 @@ std::size_t width_of(std::string_view text) {
         std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+/// How many bytes the UTF-8 letter at the front has; 0 when there is none.
+std::size_t letter_bytes(std::string_view text) {
+    const auto byte_at = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const auto first = byte_at(0);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    if (length > text.size()) return 0;
+    for (std::size_t at = 1; at < length; ++at)
+        if ((byte_at(at) & 0xC0U) != 0x80U) return 0;
+    return length;
+}
+
+/// Control characters of both sets, and those that turn the direction of writing.
+bool moves_the_cursor(std::string_view letter) {
+    const auto first = static_cast<unsigned char>(letter.front());
+    if (letter.size() == 1) return first < 0x20 || first == 0x7F;
+    if (letter.size() == 2) return letter >= "\xC2\x80" && letter <= "\xC2\x9F";
+    if (letter.size() == 3)
+        return (letter >= "\xE2\x80\xAA" && letter <= "\xE2\x80\xAE") || (letter >= "\xE2\x81\xA6" && letter <= "\xE2\x81\xA9");
+    return false;
+}
+
 std::string two_steps(std::int64_t big, const char* big_unit, std::int64_t small, const char* small_unit) {
     auto text = std::to_string(big) + " " + big_unit;
     if (small != 0) text += " " + std::to_string(small) + " " + small_unit;
@@ -76,9 +97,18 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
 }
 
 std::string printable(std::string_view text) {
-    std::string clean{text};
-    for (auto& c : clean)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+    std::string clean;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto length = letter_bytes(text.substr(at));
+        if (length == 0) {
+            clean += '?';
+            ++at;
+            continue;
+        }
+        const auto letter = text.substr(at, length);
+        clean += moves_the_cursor(letter) ? "?" : letter;
+        at += length;
+    }
     return clean;
 }
 

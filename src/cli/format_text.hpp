@@ -22,7 +22,8 @@ std::string time_text(Instant time);
 /// "1 backup", "2 backups".
 std::string count_text(std::uint64_t count, const std::string& one);
 std::string joined(const std::vector<std::string>& words, const std::string& between = ", ");
-/// Text of others on a terminal: control characters become `?`, so that it cannot move the cursor or end the line.
+/// Text of others on a terminal: control characters, and bytes that are no UTF-8, become `?`, so that it cannot move the cursor
+/// or end the line.
 std::string printable(std::string_view text);
 
 /// Columns padded to their widest cell; the last one is not. Cells are made printable.

@@ -13,7 +13,7 @@ void fields(auto& visit, Is<InitResult> auto& it) {
     visit("next_steps", it.next_steps);
 }
 
-void fields(auto& visit, Is<FoundRow> auto& it) {
+void fields(auto& visit, Is<DiscoveredRow> auto& it) {
     visit("source", it.source);
     visit("driver", it.driver);
     visit("what", it.what);

@@ -73,6 +73,34 @@ Examples:
   varve restore run pg/main --to /var/lib/postgresql/restored
   varve restore run pg/main --to /srv/copy --at '2026-11-23 14:30:00+01:00' --start --action pause
   varve restore run pg/main --to /srv/copy --backup 20261123T020000Z-1a2b3c4d --tablespace fast=/srv/fast)"},
+        {"ls",
+         R"(What lies in a folder of a backup, or at PATH when that is no folder. Paths are those of the backup, below the `paths` of the
+source when there is one, else absolute without the first slash. Any driver's backups can be looked into; nothing is asked of
+the source.
+
+Examples:
+  varve ls shop/uploads
+  varve ls shop/uploads img/2026 --at 2026-11-20T00:00:00Z --recursive)"},
+        {"find",
+         R"(A pattern is one of .gitignore: `*` and `?` stay within a name, `**` crosses folders. With a slash before its end it begins at
+the top, without it matches a name at any depth; with a slash at its end it matches folders only.
+
+Examples:
+  varve find shop/uploads '*.jpg' --backup 20261123T020000Z-1a2b3c4d
+  varve find shop/uploads img/logo.png --all     which versions there are, and which backups have them)"},
+        {"cat",
+         R"(Every byte is checked before it is printed. When something is damaged, what was printed before is right and the exit code is
+13.
+
+Example:
+  varve cat shop/uploads etc/app.conf --at 2026-11-20T00:00:00Z > app.conf)"},
+        {"diff",
+         R"(What was added, removed and changed from one backup to another. Content is compared by its chunks, so that a change is seen
+that kept size and time. A folder whose time alone changed is not named. Exits 0 also when there are differences.
+
+Examples:
+  varve diff shop/uploads 20261122T020000Z-5e6f7a8b latest
+  varve diff shop/uploads 2026-11-01T00:00:00Z latest --json)"},
         {"wal-push",
          R"(For archive_command = 'varve wal-push --source pg/main %p'. Exits 0 only when the file's bytes are durable on every
 required repository; 75 when the service cannot be reached or takes too long: the server tries again.)"},

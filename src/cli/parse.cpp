@@ -126,6 +126,7 @@ void check_restore(const CLI::App& app, const RestoreOptions& options, bool runs
 void check_rules(const CLI::App& app, const Request& request) {
     if (const auto* run = std::get_if<RestoreRunRequest>(&request)) check_restore(app, run->options, true);
     if (const auto* plan = std::get_if<RestorePlanRequest>(&request)) check_restore(app, plan->options, false);
+    require_at_most_one(app, {"--at", "--latest", "--backup", "--all"}, "choice");
     if (std::holds_alternative<WalFetchRequest>(request)) {
         require_at_most_one(app, {"--source", "--plan"}, "origin");
         if (given(app, {"--source", "--plan"}).empty())

@@ -84,6 +84,7 @@ struct RestoreOptions {
     bool as_production = false;                                ///< keep archiving; else a copy that does not archive
     bool replace = false;                                      ///< what is at the destination may be replaced
     std::optional<std::string> owner;                          ///< user that gets the files, when we are root
+    std::vector<std::string> include;                          ///< paths and patterns: only what they mean; empty: everything
     bool on_demand_wal = false;                                ///< fetch log when the engine asks instead of staging it
     bool skip_gtid = false;                                    ///< leave out the transaction of --gtid itself and go on after it
 };
@@ -92,6 +93,34 @@ struct RestorePlanRequest {
 };
 struct RestoreRunRequest {
     RestoreOptions options;
+};
+
+/// Which backup is looked into: --backup ID, --at TIME (the newest that had ended by then), or the newest.
+struct BackupChoice {
+    std::optional<BackupId> backup;
+    std::optional<Instant> time;
+};
+struct ListFilesRequest {
+    SourceName source;
+    std::string path;  ///< as typed; empty: the top
+    BackupChoice choice;
+    bool recursive = false;
+};
+struct FindFilesRequest {
+    SourceName source;
+    std::vector<std::string> patterns;  ///< at least one
+    BackupChoice choice;
+    bool all = false;  ///< in every backup
+};
+/// Answers with content, not with a result.
+struct CatFilesRequest {
+    SourceName source;
+    std::vector<std::string> paths;  ///< at least one
+    BackupChoice choice;
+};
+struct DiffFilesRequest {
+    SourceName source;
+    BackupChoice before, after;
 };
 
 /// archive_command: `varve wal-push --source NAME %p`.
@@ -137,10 +166,11 @@ struct CompletionRequest {
 };
 struct VersionRequest {};
 
-using Request = std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest,
-                             BackupShowRequest, LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, RestorePlanRequest,
-                             RestoreRunRequest, WalPushRequest, WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest,
-                             KeyProveRequest, ConfigCheckRequest, ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest,
-                             CompletionRequest, VersionRequest>;
+using Request =
+    std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
+                 LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest,
+                 ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest, WalFetchRequest,
+                 VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest,
+                 SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

@@ -28,7 +28,7 @@ struct InitResult {
 };
 
 /// `init --discover`.
-struct FoundRow {
+struct DiscoveredRow {
     SourceName source;
     std::string driver;
     std::string what;
@@ -36,7 +36,7 @@ struct FoundRow {
 };
 struct DiscoverResult {
     std::string file;  ///< the configuration that was written
-    std::vector<FoundRow> found;
+    std::vector<DiscoveredRow> found;
     std::vector<std::string> next_steps;
 };
 

@@ -45,6 +45,7 @@ RestoreRequest request_of(const RestoreOrder& order, const RestorePlan& plan, co
     request.on_demand_log = order.on_demand_log;
     request.plan_file = order.plan_file;
     request.owner = order.owner;
+    request.include = order.include;
     request.source = source.setup.settings;
     return request;
 }
@@ -59,6 +60,7 @@ Task<Prepared> prepare(JobContext& context, Source& source, const RestoreOrder& 
     prepared.request = request_of(order, plan, source);
     auto outlook = co_await source.driver->preview_restore(prepared.request, *prepared.recall, prepared.log.get());
     prepared.request.on_demand_log = outlook.on_demand_log;
+    if (outlook.bytes) prepared.plan.bytes = *outlook.bytes;
     std::ranges::move(outlook.notes, std::back_inserter(prepared.plan.notes));
     co_return prepared;
 }
@@ -82,6 +84,9 @@ std::unique_ptr<Recall> recall_of(JobContext& context, const Source& source, Pac
 
 Task<RestorePlan> plan_restore(JobContext& context, Source& source, const RestoreOrder& order,
                                std::optional<Instant> known_through) {
+    if (!order.include.empty() && !source.driver->traits().restores_parts)
+        throw Error{Fault::unsupported, "a " + source.setup.driver + " source is restored as a whole: --include is for files"}
+            .hint("Leave --include out. Single files of the backup are had with varve cat.");
     const auto view = co_await read_archive(context, source, known_through);
     auto found = co_await resolve(context, source, order, view);
     RestorePlan plan;

@@ -25,6 +25,7 @@ struct RestoreOrder {
     std::filesystem::path plan_file;    ///< where wal-fetch finds the path; empty: the log cannot be fetched on demand
     std::filesystem::path config_file;  ///< the configuration that wal-fetch uses
     std::optional<std::string> owner;
+    std::vector<std::string> include;  ///< only what these mean; for drivers that restore parts
 };
 
 /// Everything that is decided before a byte is written.
@@ -34,7 +35,7 @@ struct RestorePlan {
     ResolvedTarget target;
     LineagePath path;  ///< empty: the base alone
     LogCatalog log;
-    std::uint64_t bytes = 0;  ///< content to write
+    std::uint64_t bytes = 0;  ///< content to write; of a part it is known once the driver has looked
     std::vector<std::string> notes;
 };
 

@@ -116,6 +116,22 @@ Error with_damage(const RestoreOrder& order, const ArchiveView& view, const Erro
     return refusal;
 }
 
+/// A refusal, in the light of what is silent or damaged.
+Error explained(const RestoreOrder& order, const ArchiveView& view, const Error& refusal) {
+    if (!not_recoverable(refusal) && refusal.code_word() != "backup_not_found") return refusal;
+    if (!view.silent.empty()) return silent(view.silent.front(), "; without it, " + refusal.sentence());
+    return with_damage(order, view, refusal);
+}
+
+/// As if the source had no log.
+ArchiveView without_log(ArchiveView view) {
+    view.log = {};
+    view.content.log.clear();
+    view.content.lineages.clear();
+    for (auto& backup : view.content.backups) backup.start = backup.stop = std::nullopt;
+    return view;
+}
+
 // ---------------------------------------------------------------------------------------------------------------- the search
 
 /// Times and positions that policy understands by itself; the others only the driver can find in the log.
@@ -143,10 +159,7 @@ Task<Resolution> resolve_on(JobContext& context, Source& source, const RestoreOr
                             RestoreChoice choice) {
     Resolution found;
     found.base = co_await context.repository.manifest(source.setup.name, view.backup(choice.base).name);
-    if (!found.base.content)
-        throw Error{Fault::denied, "the keys held here open the structure of backups, not their content"}
-            .code("wrong_key", 12)
-            .hint("Restore where the restore key or the recovery kit is, or name it with keys = \"file:…\".");
+    require_content(found.base);
     found.facts = facts_of(found.base);
     std::unique_ptr<LogSource> log;
     if (!choice.path.empty()) log = make_log_source(context.repository, source.setup.name, view.log, choice.path);
@@ -232,6 +245,13 @@ Task<Resolution> search(JobContext& context, Source& source, const RestoreOrder&
 
 }  // namespace
 
+void require_content(const Repository::Manifest& manifest) {
+    if (manifest.content) return;
+    throw Error{Fault::denied, "the keys held here open the structure of backups, not their content"}
+        .code("wrong_key", 12)
+        .hint("Restore where the restore key or the recovery kit is, or name it with keys = \"file:…\".");
+}
+
 Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view) {
     if (order.backup) view.require_whole(*order.backup);
     require_answers(order, view);
@@ -242,9 +262,24 @@ Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder
         note_silence(order, view, found.choice);
         co_return found;
     } catch (const Error& error) {
-        if (!not_recoverable(error) && error.code_word() != "backup_not_found") throw;
-        if (!view.silent.empty()) throw silent(view.silent.front(), "; without it, " + error.sentence());
-        throw with_damage(order, view, error);
+        throw explained(order, view, error);
+    }
+}
+
+RestoreChoice choose_backup(const JobContext& context, const RestoreOrder& order, const ArchiveView& whole) {
+    const auto view = without_log(whole);
+    if (order.backup) view.require_whole(*order.backup);
+    require_answers(order, view);
+    if (view.backups.empty() && !view.damaged.empty()) throw view.damaged.front().error;
+    const auto target = choice_of(order);
+    if (!target) throw Error{Fault::defect, "a backup is chosen by its id or by a time"};
+    try {
+        auto choice = choose_restore(view.content, *target, context.clock.now());
+        mind_damaged(order, view, choice);
+        note_silence(order, view, choice);
+        return choice;
+    } catch (const Error& error) {
+        throw explained(order, view, error);
     }
 }
 

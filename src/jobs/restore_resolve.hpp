@@ -18,4 +18,10 @@ struct Resolution {
 /// damaged backup may have led to it.
 Task<Resolution> resolve(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view);
 
+/// The backup that an order means by itself, as for a source that has no log: for looking into it. Refuses as resolve().
+RestoreChoice choose_backup(const JobContext& context, const RestoreOrder& order, const ArchiveView& view);
+
+/// Error code `wrong_key` (12) when the keys held here open the structure of backups and no more.
+void require_content(const Repository::Manifest& manifest);
+
 }  // namespace varve

@@ -136,6 +136,11 @@ Recall::~Recall() = default;
 
 const BackupFacts& Recall::facts() const { return state_->plan.facts; }
 
+Task<std::shared_ptr<const RecallList>> Recall::list() {
+    const auto state = state_;
+    co_return co_await state->list();
+}
+
 RecallProgress Recall::progress() const noexcept { return state_->progress; }
 
 Task<> Recall::each(EntryVisitor& visitor) {

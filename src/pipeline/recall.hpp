@@ -11,6 +11,8 @@
 
 namespace varve {
 
+class RecallList;
+
 struct RecallProgress {
     std::uint64_t bytes_written = 0, bytes_kept = 0, packs_read = 0;
 };
@@ -38,6 +40,8 @@ public:
     /// Files that were created and cannot be filled are removed again.
     Task<ContentWritten> write(std::vector<FileTarget> files, WriteMode mode) override;
     std::unique_ptr<ByteSource> open(const Entry& entry) override;
+    /// For looking into the list instead of going through it.
+    Task<std::shared_ptr<const RecallList>> list();
 
     /// Every chunk of every pack the backup lists, checked against its id, and every chunk that the file list names looked up:
     /// verification level 2. Gives a sentence for each thing that is damaged or missing; a store that does not answer is thrown.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <ranges>
 
 #include "pipeline/file_list.hpp"
 #include "varve/error.hpp"
@@ -87,9 +88,9 @@ Task<std::shared_ptr<const RecallList>> RecallList::load(Pools& pools, PackShelf
     co_return co_await on_pool(pools.cpu, std::move(open));
 }
 
-ByteView RecallList::bytes_of(std::size_t ordinal) const { return *FileListReader{file_.bytes(), offsets_.at(ordinal)}.next(); }
+ByteView RecallList::encoded(std::size_t ordinal) const { return *FileListReader{file_.bytes(), offsets_.at(ordinal)}.next(); }
 
-format::FileEntry RecallList::message(std::size_t ordinal) const { return parse_file_entry(bytes_of(ordinal)); }
+format::FileEntry RecallList::message(std::size_t ordinal) const { return parse_file_entry(encoded(ordinal)); }
 
 Entry RecallList::entry(std::size_t ordinal) const {
     auto entry = from_format(message(ordinal));
@@ -97,15 +98,26 @@ Entry RecallList::entry(std::size_t ordinal) const {
     return entry;
 }
 
+std::string RecallList::path(std::size_t ordinal) const {
+    if (const auto path = find_path(encoded(ordinal))) return std::string{*path};
+    return message(ordinal).path();
+}
+
+std::size_t RecallList::first_from(std::string_view wanted) const {
+    const auto is_before = [&](std::size_t ordinal) { return path(ordinal) < wanted; };
+    return *std::ranges::partition_point(std::views::iota(std::size_t{0}, size()), is_before);
+}
+
+std::optional<std::size_t> RecallList::find(std::string_view wanted) const {
+    const auto ordinal = first_from(wanted);
+    if (ordinal == size() || path(ordinal) != wanted) return std::nullopt;
+    return ordinal;
+}
+
 std::size_t RecallList::ordinal_of(const Entry& entry) const {
-    if (entry.ordinal < size() && message(entry.ordinal).path() == entry.path) return entry.ordinal;
-    const auto path_at = [this](std::uint64_t offset) {
-        return parse_file_entry(*FileListReader{file_.bytes(), offset}.next()).path();
-    };
-    const auto found = std::ranges::lower_bound(offsets_, entry.path, {}, path_at);
-    if (found == offsets_.end() || path_at(*found) != entry.path)
-        throw Error{Fault::missing, "the backup has no entry " + entry.path};
-    return static_cast<std::size_t>(found - offsets_.begin());
+    if (entry.ordinal < size() && path(entry.ordinal) == entry.path) return entry.ordinal;
+    if (const auto found = find(entry.path)) return *found;
+    throw Error{Fault::missing, "the backup has no entry " + entry.path};
 }
 
 }  // namespace varve

@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/format.hpp"
@@ -20,6 +23,12 @@ public:
                                                         std::filesystem::path scratch);
 
     std::size_t size() const noexcept { return offsets_.size(); }
+    std::string path(std::size_t ordinal) const;
+    /// The first entry whose path is not before `path`; size() when all are.
+    std::size_t first_from(std::string_view path) const;
+    std::optional<std::size_t> find(std::string_view path) const;
+    /// An entry as it is stored.
+    ByteView encoded(std::size_t ordinal) const;
     /// Fault::corrupt when it cannot be read.
     format::FileEntry message(std::size_t ordinal) const;
     Entry entry(std::size_t ordinal) const;
@@ -28,7 +37,6 @@ public:
 
 private:
     explicit RecallList(MappedFile file);
-    ByteView bytes_of(std::size_t ordinal) const;
 
     MappedFile file_;
     std::vector<std::uint64_t> offsets_;

@@ -118,8 +118,7 @@ private:
             notes_.push_back("The newest commit in the archive on this way is of " + to_rfc3339(*best->last_commit) +
                              "; that is the state restored.");
         if (best && !best->base->stop && target_.time && best->base->stop_time < *target_.time)
-            notes_.push_back("This source has no log: the newest backup before that time ended at " +
-                             to_rfc3339(best->base->stop_time) + ".");
+            notes_.push_back("The newest backup before that time ended at " + to_rfc3339(best->base->stop_time) + ".");
         return best;
     }
 

@@ -46,8 +46,9 @@ TEST_CASE("every shell's script names every command, and none that does not exis
     const auto script = completion_script(shell);
     CAPTURE(shell);
 
-    for (const auto* word : {"init", "check", "serve", "status", "backup run", "log gaps", "restore plan", "wal-fetch", "verify",
-                             "key prove", "config show", "source retire", "version", "full", "as-production"}) {
+    for (const auto* word :
+         {"init", "check", "serve", "status", "backup run", "log gaps", "restore plan", "wal-fetch", "verify", "key prove",
+          "config show", "ls", "diff", "recursive", "include", "source retire", "version", "full", "as-production"}) {
         CAPTURE(word);
         CHECK(script.find(word) != std::string::npos);
     }

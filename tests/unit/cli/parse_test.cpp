@@ -51,6 +51,10 @@ TEST_CASE("each command line is known by the words of its command") {
         "log gaps|pg/main",
         "restore plan|pg/main",
         "restore run|pg/main --to /srv/copy",
+        "ls|shop/uploads",
+        "find|shop/uploads *.jpg",
+        "cat|shop/uploads etc/app.conf",
+        "diff|shop/uploads 20261123T020000Z-1a2b3c4d latest",
         "wal-push|--source pg/main pg_wal/000000010000000000000003",
         "wal-fetch|--source pg/main 000000010000000000000003 pg_wal/RECOVERYXLOG",
         "verify",
@@ -230,6 +234,57 @@ TEST_CASE("a tablespace does not swallow the word after it") {
 
     CHECK(run.source == SourceName{"pg/main"});
     CHECK(run.tablespaces.size() == 1);
+}
+
+TEST_CASE("the commands that look into backups take a backup, and paths or patterns") {
+    const auto list = request<ListFilesRequest>("ls shop/uploads img --at 2026-11-23T14:30:00Z --recursive");
+    CHECK(list.path == "img");
+    CHECK(list.recursive);
+    CHECK(list.choice.time == from_rfc3339("2026-11-23T14:30:00Z"));
+    CHECK_FALSE(list.choice.backup);
+    const auto newest = request<ListFilesRequest>("ls shop/uploads --latest");
+    CHECK(newest.path.empty());
+    CHECK_FALSE((newest.choice.time || newest.choice.backup));
+
+    const auto find = request<FindFilesRequest>("find shop/uploads *.jpg a/b --backup 20261123T020000Z-1a2b3c4d");
+    CHECK(find.patterns == std::vector<std::string>{"*.jpg", "a/b"});
+    CHECK(find.choice.backup == BackupId{"20261123T020000Z-1a2b3c4d"});
+    CHECK(request<FindFilesRequest>("find shop/uploads x --all").all);
+
+    CHECK(request<CatFilesRequest>("cat shop/uploads a b").paths == std::vector<std::string>{"a", "b"});
+
+    const auto diff = request<DiffFilesRequest>("diff shop/uploads 2026-11-23T14:30:00+01:00 20261123T020000Z-1a2b3c4d");
+    CHECK(diff.before.time == from_rfc3339("2026-11-23T13:30:00Z"));
+    CHECK(diff.after.backup == BackupId{"20261123T020000Z-1a2b3c4d"});
+    const auto to_newest = request<DiffFilesRequest>("diff shop/uploads 20261123T020000Z-1a2b3c4d latest").after;
+    CHECK_FALSE((to_newest.time || to_newest.backup));
+}
+
+TEST_CASE("what cannot be looked for is refused") {
+    const std::string line = GENERATE(values<std::string>({
+        "find shop/uploads",
+        "find shop/uploads !x",
+        "find shop/uploads /",
+        "find shop/uploads x --all --latest",
+        "ls shop/uploads --at 2026-11-23T14:30:00Z --backup x",
+        "ls shop/uploads --at 2026-11-23",
+        "cat shop/uploads",
+        "diff shop/uploads latest",
+        "diff shop/uploads 2026-11-23 latest",
+    }));
+    CAPTURE(line);
+
+    const auto error = refusal(words(line));
+
+    CHECK(error.exit_code() == 2);
+    CHECK_FALSE(error.remedy().empty());
+}
+
+TEST_CASE("a part of a restore is named once for each path, and swallows no other word") {
+    const auto run = request<RestoreRunRequest>("restore run --include a/b --include *.jpg shop/uploads --to /srv/copy");
+
+    CHECK(run.options.include == std::vector<std::string>{"a/b", "*.jpg"});
+    CHECK(run.options.source == SourceName{"shop/uploads"});
 }
 
 TEST_CASE("PostgreSQL's commands take their files") {

@@ -50,12 +50,13 @@ struct Bench {
         const auto made = driver();
         facts = run(io, made->back_up({.label = "test", .read_everything = read_everything}, sink));
     }
-    Restored restore(const fs::path& to, std::optional<std::string> owner = {}) {
+    Restored restore(const fs::path& to, std::optional<std::string> owner = {}, std::vector<std::string> include = {}) {
         ScriptedRestoreSource source{sink.entries, facts};
         const auto made = driver();
         RestoreRequest request;
         request.to = to;
         request.owner = std::move(owner);
+        request.include = std::move(include);
         return run(io, made->restore(request, source, nullptr));
     }
     std::vector<std::string> paths_kept() const {
@@ -438,6 +439,135 @@ TEST_CASE("all files go to the owner that is asked for") {
 
     for (const auto* path : {".", "a", "a/x"}) CHECK(status_of(bench.folder / "restored" / path).st_uid == 65534);
     CHECK(fault_of([&] { bench.restore(bench.folder / "again", "varve-no-such-user"); }) == Fault::missing);
+}
+
+/// What a restore of `include` writes, by path.
+std::vector<std::string> restored_part(Bench& bench, std::vector<std::string> include) {
+    const auto to = bench.folder / "part";
+    fs::remove_all(to);
+    bench.restore(to, {}, std::move(include));
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::recursive_directory_iterator{to}) paths.push_back(entry.path().lexically_relative(to).string());
+    std::ranges::sort(paths);
+    return paths;
+}
+
+using Paths = std::vector<std::string>;
+
+TEST_CASE("a part of a tree comes back with the folders above it, and nothing else") {
+    Bench bench;
+    for (const auto* path : {"img/a.jpg", "img/b.png", "img/2026/c.jpg", "img-old/d.jpg", "notes[1].txt", "x.jpg/inner"})
+        write_text(bench.tree / path, path);
+    fs::create_directory(bench.tree / "img/empty");
+    fs::create_symlink("a.jpg", bench.tree / "img/link");
+    bench.back_up();
+
+    CHECK(restored_part(bench, {"img/a.jpg"}) == Paths{"img", "img/a.jpg"});
+    CHECK(restored_part(bench, {"/img/2026/"}) == Paths{"img", "img/2026", "img/2026/c.jpg"});
+    CHECK(restored_part(bench, {"./img"}) ==
+          Paths{"img", "img/2026", "img/2026/c.jpg", "img/a.jpg", "img/b.png", "img/empty", "img/link"});
+    CHECK(restored_part(bench, {"*.jpg"}) ==
+          Paths{"img", "img-old", "img-old/d.jpg", "img/2026", "img/2026/c.jpg", "img/a.jpg", "x.jpg", "x.jpg/inner"});
+    CHECK(restored_part(bench, {"img/*.jpg", "img-old"}) == Paths{"img", "img-old", "img-old/d.jpg", "img/a.jpg"});
+    CHECK(restored_part(bench, {"notes[1].txt"}) == Paths{"notes[1].txt"});
+    CHECK(restored_part(bench, {"img/link"}) == Paths{"img", "img/link"});
+    CHECK(restored_part(bench, {"img/empty"}) == Paths{"img", "img/empty"});
+}
+
+TEST_CASE("folders above a part come back with their modes and times") {
+    Bench bench;
+    write_text(bench.tree / "a/b/file", "content");
+    write_text(bench.tree / "a/other", "x");
+    REQUIRE(::chmod((bench.tree / "a").c_str(), 0510) == 0);
+    for (const auto* path : {"a/b/file", "a/b", "a", "."}) set_time(bench.tree / path, 1'600'000'000, 1);
+    bench.back_up();
+
+    const auto restored = bench.restore(bench.folder / "restored", {}, {"a/b/file"});
+    REQUIRE(::chmod((bench.tree / "a").c_str(), 0710) == 0);
+    fs::remove(bench.tree / "a/other");
+    for (const auto* path : {"a", "."}) set_time(bench.tree / path, 1'600'000'000, 1);
+    REQUIRE(::chmod((bench.tree / "a").c_str(), 0510) == 0);
+
+    CHECK(restored.bytes_written == 7);
+    CHECK(description(bench.folder / "restored") == description(bench.tree));
+}
+
+TEST_CASE("further names of a file come back as that file, also without its first name") {
+    Bench bench;
+    write_text(bench.tree / "m/first", "content");
+    fs::create_directory(bench.tree / "z");
+    REQUIRE(::chmod((bench.tree / "m/first").c_str(), 0751) == 0);
+    // On both sides of the first name in the list: the walk is in m before it is at m-1.
+    for (const auto* path : {"m-1", "m-2", "z/3"}) fs::create_hard_link(bench.tree / "m/first", bench.tree / path);
+    bench.back_up();
+    REQUIRE(bench.kept("m-1").entry.link_target == "m/first");
+    const auto restored = bench.folder / "restored";
+    const auto include = GENERATE(Paths{"m-1"}, Paths{"m-1", "m-2"}, Paths{"m-2", "z"}, Paths{"m", "z"}, Paths{"z"}, Paths{"m"});
+    CAPTURE(include);
+
+    bench.restore(restored, {}, include);
+
+    std::vector<fs::path> names;
+    for (const auto& entry : fs::recursive_directory_iterator{restored})
+        if (entry.is_regular_file()) names.push_back(entry.path());
+    REQUIRE(names.size() == include.size());
+    for (const auto& name : names) {
+        CHECK(read_text(name) == "content");
+        CHECK(status_of(name).st_ino == status_of(names.front()).st_ino);
+        CHECK((status_of(name).st_mode & 07777) == 0751);
+    }
+}
+
+TEST_CASE("a part that is nowhere in the backup is refused before anything is written") {
+    Bench bench;
+    write_text(bench.tree / "a/x", "x");
+    bench.back_up();
+    const auto include = GENERATE(Paths{"b"}, Paths{"a", "*.jpg"}, Paths{"a/x/y"}, Paths{"a/x/.."});
+
+    try {
+        bench.restore(bench.folder / "restored", {}, include);
+        FAIL("it was restored");
+    } catch (const Error& error) {
+        CHECK(error.exit_code() == 1);
+        CHECK(error.code_word() == "path_not_found");
+        CHECK(error.sentence().find(include.back()) != std::string::npos);
+    }
+    CHECK_FALSE(fs::exists(bench.folder / "restored"));
+    for (const auto* nothing : {"", "/", ".", "!a"})
+        CHECK(fault_of([&] { bench.restore(bench.folder / "restored", {}, {nothing}); }) == Fault::invalid);
+}
+
+TEST_CASE("a part that is damaged is left out and named, and the rest of it is restored") {
+    Bench bench;
+    for (const auto* path : {"0/first", "a/x", "a/y"}) write_text(bench.tree / path, path);
+    fs::create_hard_link(bench.tree / "0/first", bench.tree / "a/second");
+    bench.back_up();
+    const auto driver = bench.driver();
+    RestoreRequest request;
+    request.to = bench.folder / "restored";
+    request.include = {"a"};
+    REQUIRE(bench.kept("a/second").entry.link_target == "0/first");
+    ScriptedRestoreSource source{bench.sink.entries, bench.facts};
+    source.damaged = {"a/x", "0/first"};
+
+    CHECK(fault_of([&] { run(bench.io, driver->restore(request, source, nullptr)); }) == Fault::corrupt);
+    CHECK(read_text(bench.folder / "restored/a/y") == "a/y");
+    CHECK_FALSE(fs::exists(bench.folder / "restored/a/x"));
+    CHECK_FALSE(fs::exists(bench.folder / "restored/a/second"));
+}
+
+TEST_CASE("the outlook of a part tells how much of the backup it is") {
+    Bench bench;
+    write_text(bench.tree / "a/x", std::string(1000, 'x'));
+    write_text(bench.tree / "b", std::string(100, 'x'));
+    bench.back_up();
+    ScriptedRestoreSource source{bench.sink.entries, bench.facts};
+    RestoreRequest request;
+    request.to = bench.folder / "restored";
+    request.include = {"a"};
+
+    CHECK(run(bench.io, bench.driver()->preview_restore(request, source, nullptr)).bytes == 1000);
+    CHECK(bench.driver()->traits().restores_parts);
 }
 
 TEST_CASE("only a backup's own moment can be restored") {

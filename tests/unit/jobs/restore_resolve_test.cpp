@@ -56,6 +56,16 @@ struct Desk {
         };
         return run(desk.io, work());
     }
+    /// The id of the backup, or the exit code of the refusal.
+    std::string looked_into(Repository& in, const RestoreOrder& order) {
+        JobContext context{in, desk.pools.pools, desk.clock, [] { return 0.0; }};
+        try {
+            const auto view = run(desk.io, read_archive(context, source));
+            return choose_backup(context, order, view).base.text();
+        } catch (const Error& error) {
+            return "exit " + std::to_string(error.exit_code());
+        }
+    }
     Error refusal(Repository& in, const RestoreOrder& order) {
         try {
             resolve_in(in, order);
@@ -106,6 +116,27 @@ TEST_CASE("a silent copy that is not required is told, and what is not found may
     CHECK_THAT(found.choice.notes[0], Contains("far"));
     CHECK(desk.refusal(*desk.silent, long_ago).exit_code() == 75);
     CHECK(desk.refusal(*desk.repository, long_ago).exit_code() == 22);
+}
+
+TEST_CASE("a backup that is looked into is chosen as a restore would, and no log is asked for") {
+    Desk desk{true};
+    // Newer log that no backup leads to: what `restore --latest` would refuse.
+    run(desk.desk.io, store_log(*desk.repository, LineageName{"7301-1"}, 500, 900));
+    auto then = order_of(Target::Kind::time);
+    then.target.time = desk.newer.start - 1min;
+    auto long_ago = order_of(Target::Kind::time);
+    long_ago.target.time = desk.older.start - 24h;
+    auto unknown = order_of(Target::Kind::immediate);
+    unknown.backup = BackupId{"20200101T000000Z-00000000"};
+
+    CHECK(desk.looked_into(*desk.repository, order_of(Target::Kind::latest)) == desk.newer.id.text());
+    CHECK(desk.looked_into(*desk.repository, then) == desk.older.id.text());
+    CHECK(desk.looked_into(*desk.repository, long_ago) == "exit 22");
+    CHECK(desk.looked_into(*desk.repository, unknown) == "exit 1");
+    CHECK(desk.looked_into(*desk.silent, order_of(Target::Kind::latest)) == "exit 75");
+    for (const std::size_t copy : {0u, 1u}) desk.desk.damage(copy, desk.newer.key, 60);
+    CHECK(desk.looked_into(*desk.repository, order_of(Target::Kind::latest)) == "exit 13");
+    CHECK(desk.looked_into(*desk.repository, then) == desk.older.id.text());
 }
 
 TEST_CASE("an older backup does not pass for a damaged newer one, and is had by its name") {

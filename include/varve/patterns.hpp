@@ -1,23 +1,23 @@
-/// What a source leaves out, written like the lines of a .gitignore.
+/// Paths that are meant by lines like those of a .gitignore: what a source leaves out, what somebody looks for.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace varve::files {
+namespace varve {
 
 /// `*` and `?` stay within a name, `**` crosses folders, `[a-z]` is a class, `\` takes the next character as it is. A pattern
-/// with a slash before its end begins at the source's path, another matches a name at any depth. A slash at the end: folders
-/// only. `!` at the front takes back what an earlier line left out. The last line that matches decides.
+/// with a slash before its end begins at the top, another matches a name at any depth. A slash at the end: folders only. `!` at
+/// the front takes back what an earlier line matched. The last line that matches decides.
 class Patterns {
 public:
     Patterns() = default;
     /// Fault::invalid for a line that can match nothing.
     explicit Patterns(const std::vector<std::string>& lines);
 
-    /// `path` is relative to the source's path. What lies below an excluded folder is not asked for.
-    bool exclude(std::string_view path, bool is_folder) const;
+    /// `path` is relative to the top. A folder that matches says nothing of what lies below it.
+    bool match(std::string_view path, bool is_folder) const;
 
 private:
     struct Pattern {
@@ -27,4 +27,4 @@ private:
     std::vector<Pattern> patterns_;
 };
 
-}  // namespace varve::files
+}  // namespace varve

@@ -1,20 +1,20 @@
-#include "files/patterns.hpp"
+#include "varve/patterns.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "varve/error.hpp"
 
-namespace varve::files {
+namespace varve {
 namespace {
 
 struct Row {
     std::vector<std::string> lines;
     std::string path;
     bool is_folder;
-    bool excluded;
+    bool matched;
 };
 
-TEST_CASE("a line of exclude leaves out what a .gitignore of that line would") {
+TEST_CASE("a pattern matches what a .gitignore of that line would") {
     const auto row = GENERATE(values<Row>({
         {{"*.tmp"}, "a.tmp", false, true},
         {{"*.tmp"}, "deep/below/a.tmp", false, true},
@@ -49,7 +49,7 @@ TEST_CASE("a line of exclude leaves out what a .gitignore of that line would") {
         {{}, "anything", false, false},
     }));
     CAPTURE(row.lines, row.path);
-    CHECK(Patterns{row.lines}.exclude(row.path, row.is_folder) == row.excluded);
+    CHECK(Patterns{row.lines}.match(row.path, row.is_folder) == row.matched);
 }
 
 TEST_CASE("a line that can match nothing is refused") {
@@ -58,4 +58,4 @@ TEST_CASE("a line that can match nothing is refused") {
 }
 
 }  // namespace
-}  // namespace varve::files
+}  // namespace varve

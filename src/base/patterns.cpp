@@ -1,10 +1,10 @@
-#include "files/patterns.hpp"
+#include "varve/patterns.hpp"
 
 #include <ranges>
 
 #include "varve/error.hpp"
 
-namespace varve::files {
+namespace varve {
 namespace {
 
 /// A class such as `[a-z]` at the front of `glob`: whether it has `character`, and its length; 0 when it is not closed.
@@ -94,7 +94,7 @@ Patterns::Patterns(const std::vector<std::string>& lines) {
     }
 }
 
-bool Patterns::exclude(std::string_view path, bool is_folder) const {
+bool Patterns::match(std::string_view path, bool is_folder) const {
     const auto name = path.substr(path.rfind('/') + 1);
     for (const auto& pattern : patterns_ | std::views::reverse) {
         if (pattern.folders_only && !is_folder) continue;
@@ -103,4 +103,4 @@ bool Patterns::exclude(std::string_view path, bool is_folder) const {
     return false;
 }
 
-}  // namespace varve::files
+}  // namespace varve
