@@ -78,7 +78,10 @@ struct BackupWal::State {
         segment.reset();
     }
 
+    /// The stream may have run into the segment behind the stop already: a part of it must not stand for the whole, which the
+    /// archive has.
     Task<> fill_last_segment() {
+        if (segment && segment_start(received(), server.segment_bytes) >= *stop) segment.reset();
         if (!segment) co_return;
         for (auto at = received(); at % server.segment_bytes != 0;) {
             const auto left = segment_end(at, server.segment_bytes) - at;

@@ -11,7 +11,9 @@ struct Kept {
     }
     std::string operator()(const RestoreRunRequest& request) const {
         const auto place = request.options.to ? request.options.to->string() : std::string{"The destination"};
-        return place + " is not whole: do not start a server on it. The same command with --delta finishes it.";
+        return place +
+               " is not whole: do not use it. The same command with --delta finishes a PostgreSQL cluster; a tree of files is "
+               "removed and restored again, and of a SQLite database nothing was put in place.";
     }
     std::string operator()(const LogFollowRequest&) const {
         return "What was durable by then is kept; the next run goes on from there.";

@@ -125,7 +125,7 @@ SourceSettings read_one(Section& section, const KnownKinds& known, const SourceD
 
     source.enabled = section.flag("enabled", true);
     read_log(section, source, has_log || !driver);
-    source.compression_level = static_cast<int>(section.count("compression_level", 3, 1, 19));
+    source.compression_level = static_cast<int>(section.count("compression_level", 2, 1, 19));
     source.read_rate = section.size_or_unlimited("read_rate", "unlimited");
     source.checks = section.list("checks", {});
     source.hooks = read_hooks(section.inner("hooks"));

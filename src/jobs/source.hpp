@@ -26,7 +26,7 @@ struct SourceSetup {
     LogRoute log = LogRoute::stream;
     std::chrono::microseconds ship_interval = std::chrono::seconds{10};
     std::optional<std::uint64_t> retain_at_source;  ///< bytes; nothing: unlimited
-    int compression_level = 3;
+    int compression_level = 2;
     std::uint64_t memory_max = 192U << 20;
     std::filesystem::path state_dir;  ///< of this source alone; may be lost
     Settings settings;

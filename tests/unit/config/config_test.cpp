@@ -123,7 +123,7 @@ TEST_CASE("a whole configuration comes out as values, defaults filled in") {
     CHECK(pg.ship_interval == 5s);
     CHECK(pg.retain_at_source == 10ull << 30);
     CHECK_FALSE(pg.read_rate);
-    CHECK(pg.compression_level == 3);
+    CHECK(pg.compression_level == 2);
     CHECK(pg.backup.text() == "every 6h");
     CHECK(pg.drill.text() == "weekly SAT 04:00");
     CHECK(pg.retention.daily == KeepLength{.days = 7});

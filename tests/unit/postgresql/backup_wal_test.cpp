@@ -101,6 +101,36 @@ TEST_CASE("a backup carries all log from its start to its stop", "[engine]") {
     CHECK(server.sql("SELECT count(*) FROM pg_replication_slots") == "0");
 }
 
+TEST_CASE("a segment that was only begun behind a closed one is no part of the backup", "[engine]") {
+    PrivatePostgres server{{.settings = {"wal_keep_size = '64MB'"}, .segment_megabytes = 1}};
+    server.sql("CREATE TABLE t (n int)");
+    asio::io_context io;
+    TestPools pools;
+    MemoryBackup backup;
+    Lsn end = 0;
+
+    auto make = [&](TaskGroup& group) -> Task<> {
+        SystemClock clock;
+        auto wal = co_await BackupWal::open({.conninfo = server.conninfo()}, "late", backup, pools.pools);
+        auto sql = co_await Session::open({.conninfo = server.conninfo()}, SessionKind::sql, pools.pools);
+        const auto start = parse_lsn(co_await sql->value("SELECT pg_backup_start('x', true)"));
+        group.spawn(wal->run(start));
+        const auto stop = parse_lsn(co_await sql->value("SELECT lsn FROM pg_backup_stop(false)"));
+        end = segment_start(stop - 1, 1U << 20) + (1U << 20);
+        // The server goes on, and the stream with it, before the backup says where it ends.
+        while (wal->received() <= end) {
+            co_await sql->query("INSERT INTO public.t VALUES (1)");
+            co_await clock.sleep_for(std::chrono::milliseconds{10});
+        }
+        co_await wal->finish(end);
+        co_await group.join();
+    };
+    run(io, in_group(make));
+
+    CHECK(backup.entries.contains("wal/" + segment_name(1, end - 1, 1U << 20)));
+    CHECK_FALSE(backup.entries.contains("wal/" + segment_name(1, end, 1U << 20)));
+}
+
 TEST_CASE("a standby that is promoted ends the backup's log, and finish says why", "[engine]") {
     PrivatePostgres primary{{.settings = {}, .segment_megabytes = 1}};
     auto standby = PrivatePostgres::make_standby(primary);
