@@ -139,7 +139,9 @@ WalIndex FollowedDatabase::index() const {
     struct ::stat now{};
     const bool there = ::stat(file_.path().c_str(), &now) == 0;
     if (!there || now.st_dev != file_.status().st_dev || now.st_ino != file_.status().st_ino)
-        throw Error{Fault::conflict, file_.path().string() + (there ? " was replaced by another file" : " was removed")};
+        throw Error{Fault::conflict, file_.path().string() + (there ? " was replaced by another file" : " was removed")}.hint(
+            there ? "Its log goes on as a new lineage, with a base backup of its own."
+                  : "What is archived stays. Restore it, or take the source out of the configuration.");
     if (::stat(shm_->path().c_str(), &now) != 0 || now.st_ino != shm_->status().st_ino)
         throw Error{Fault::conflict, shm_->path().string() + " was removed while the database is open"}.hint(
             "Nobody but SQLite may remove -wal and -shm while a process has the database open: what such processes commit is "

@@ -133,15 +133,20 @@ Bytes encode(const std::vector<KeptMark>& marks) {
     return bytes;
 }
 
+/// Damaged ones are as good as lost: what is read again then does not meet the archive's end, which is seen.
 std::vector<KeptMark> read_marks(const std::filesystem::path& path) {
     std::vector<KeptMark> marks;
-    const auto bytes = find_file(path);
-    if (!bytes) return marks;
-    auto reader = checked_reader(*bytes);
-    while (!reader.at_end()) {
-        LineageName lineage{reader.text()};
-        const auto position = reader.number_64();
-        marks.push_back({.lineage = std::move(lineage), .mark = {.position = position, .name = reader.text()}});
+    try {
+        const auto bytes = find_file(path);
+        if (!bytes) return marks;
+        auto reader = checked_reader(*bytes);
+        while (!reader.at_end()) {
+            LineageName lineage{reader.text()};
+            const auto position = reader.number_64();
+            marks.push_back({.lineage = std::move(lineage), .mark = {.position = position, .name = reader.text()}});
+        }
+    } catch (const Error& error) {
+        log(LogLevel::warning, "", "reading " + path.string() + ": " + error.sentence());
     }
     return marks;
 }

@@ -88,7 +88,8 @@ private:
     void refuse_earlier() const {
         if (wanted_transaction() < facts_.number)
             throw not_recoverable("the backup holds transaction " + std::to_string(facts_.number) + " already")
-                .with("nearest_after", std::to_string(facts_.number));
+                .with("nearest_after", std::to_string(facts_.number))
+                .hint("The nearest that can be had from this backup: --txn " + std::to_string(facts_.number) + ".");
     }
 
     ResolvedTarget at_transaction() const {

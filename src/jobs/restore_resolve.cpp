@@ -178,17 +178,18 @@ public:
         if (const auto found = context.find("nearest_before"); found != context.end() && before_.empty()) before_ = found->second;
         if (const auto found = context.find("nearest_after"); found != context.end()) after_ = found->second;
     }
-    [[noreturn]] void raise(const Source& source) const {
+    [[noreturn]] void raise(const Source& source, Target::Kind kind) const {
         if (!first_)
             throw Error{Fault::missing, "there is no backup of " + source.setup.name.text()}
                 .code("point_not_recoverable", 22)
                 .hint("Take one with: varve backup run " + source.setup.name.text());
         if (before_.empty() || after_.empty()) throw *first_;
+        const std::string option = kind == Target::Kind::transaction ? "--txn " : "--lsn ";
         throw Error{first_->fault(), first_->sentence()}
             .code(first_->code_word(), first_->exit_code())
             .with("nearest_before", before_)
             .with("nearest_after", after_)
-            .hint("The nearest that can be had: --lsn " + before_ + " or --lsn " + after_ + ".");
+            .hint("The nearest that can be had: " + option + before_ + " or " + option + after_ + ".");
     }
 
 private:
@@ -223,7 +224,7 @@ Task<Resolution> resolve_newest(JobContext& context, Source& source, const Resto
             }
         }
     }
-    refusals.raise(source);
+    refusals.raise(source, order.target.kind);
 }
 
 Task<Resolution> search(JobContext& context, Source& source, const RestoreOrder& order, const ArchiveView& view) {
