@@ -62,12 +62,13 @@ Task<bool> Follower::durable_until(Live& live, steady_clock::time_point until) {
 Task<bool> Follower::approach(Live& live, Connection& checkpointer) {
     const auto& state = live.tail.state();
     const std::uint64_t page = state.pages.page_size();
+    co_await pass_on(live);
     for (int round = 0; round < approach_rounds; ++round) {
         co_await live.sink->seal();
         if (!co_await durable_until(live, steady_clock::now() + approach_patience)) co_return false;
         const auto durable_to = state.position;
         const auto done = co_await on_pool(pools_.blocking, [&checkpointer] { return checkpointer.checkpoint_passively(); });
-        co_await pass(live);
+        co_await pass_on(live);
         const auto in_file = done.busy ? 0 : static_cast<std::uint64_t>(std::max(done.backfilled, 0));
         const auto rest = state.frame > in_file ? (state.frame - in_file) * page : 0;
         if (state.position - durable_to <= rest_bytes_max && rest <= rest_bytes_max) co_return true;
