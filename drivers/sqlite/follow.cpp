@@ -145,8 +145,8 @@ Task<bool> Follower::pass_patiently(Live& live) {
     }
 }
 
-/// Reads what was committed since. False: nothing was. The reader stays where it is: while it is open nobody resets the WAL, and as
-/// long as it is old nobody else's commits are held up by bringing frames into the database file for it.
+/// Reads what was committed since. False: nothing was. The reader stays where it is: while it is open nobody resets the WAL, and
+/// as long as it is old nobody else's commits are held up by bringing frames into the database file for it.
 Task<bool> Follower::pass(Live& live) {
     const auto database = live.database;
     const auto& state = live.tail.state();
