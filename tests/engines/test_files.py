@@ -271,7 +271,7 @@ def test_several_paths_are_shown_where_they_lie(tree, room, varve):
     assert (room / "varve" / "out" / top / "other/deep/file").read_text() == "x"
 
 
-def test_a_planted_link_leads_no_restore_outside(tree, varve, room, closing):
+def test_a_planted_link_leads_no_restore_outside(tree, varve, room):
     """Who may write into the target swaps folders for links while it is filled."""
     chance = random.Random(5)
     for number in range(400):
