@@ -278,7 +278,7 @@ Task<> TreeBackup::take_batch(Budget::Share share, Batch whole) {
         if (read[i].failure)
             note_failure(*read[i].failure, batch.places[i].path());
         else if (!read[i].kept)
-            (void)co_await take_file(batch.places[i], batch.entries[i]);
+            (void)co_await take_file(batch.places[i], batch.entries[i], 1);
     }
 }
 
@@ -299,12 +299,12 @@ Task<> TreeBackup::take_file_with(Budget::Share share, Place place, Entry entry)
     (void)co_await take_file(std::move(place), std::move(entry));
 }
 
-Task<bool> TreeBackup::take_file(Place place, Entry entry) {
+Task<bool> TreeBackup::take_file(Place place, Entry entry, int reads) {
     const auto path = place.path();
     std::optional<Error> failure;
     try {
         if (!read_everything_ && !place.has_wal && co_await sink_.carry_over(entry)) co_return true;
-        for (int read_number = 1;; ++read_number) {
+        for (int read_number = reads + 1;; ++read_number) {
             auto open = [&place, path] {
                 Opened opened{
                     std::make_shared<const LocalFile>(LocalFile::open_at(place.folder->descriptor.get(), place.name, path)),

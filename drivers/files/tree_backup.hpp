@@ -48,8 +48,8 @@ private:
     Task<> take(TaskGroup& group, FolderPtr folder, Seen seen);
     Task<> enter(TaskGroup& group, FolderPtr folder, Seen seen);
     Task<> take_linked_file(FolderPtr folder, Seen seen);
-    /// False when it could not be read, or was gone.
-    Task<bool> take_file(Place place, Entry entry);
+    /// False when it could not be read, or was gone. `reads`: so often it was read already, and changed meanwhile.
+    Task<bool> take_file(Place place, Entry entry, int reads = 0);
     Task<> take_file_with(Budget::Share share, Place place, Entry entry);
     /// Small ones are gathered and taken together.
     Task<> take_plain_file(TaskGroup& group, Place place, Entry entry);
