@@ -46,8 +46,8 @@ std::vector<cli::PathRow> rows_of(const Driver& driver, const LineagePath& path)
     std::vector<cli::PathRow> rows;
     for (const auto& stretch : path)
         rows.push_back({.lineage = stretch.lineage.name,
-                        .from = driver.print_position(stretch.from),
-                        .to = driver.print_position(stretch.to)});
+                        .from = driver.print_position_in(stretch.lineage, stretch.from),
+                        .to = driver.print_position_in(stretch.lineage, stretch.to)});
     return rows;
 }
 

@@ -1,0 +1,66 @@
+#include "mysql/mysql_driver.hpp"
+
+#include "mysql/export_binlogs.hpp"
+#include "mysql/follow.hpp"
+#include "mysql/inspect.hpp"
+#include "mysql/source_settings.hpp"
+#include "varve/async.hpp"
+#include "varve/error.hpp"
+
+namespace varve::mysql {
+
+namespace {
+
+Error not_yet(const std::string& what) { return Error{Fault::unsupported, what + " of MySQL and MariaDB is not built yet"}; }
+
+class MysqlDriver final : public Driver {
+public:
+    MysqlDriver(SourceSettings settings, SourceName source, DriverServices services)
+        : settings_{std::move(settings)},
+          services_{std::move(services)},
+          follower_{std::move(source), settings_, services_.state_dir, services_.pools} {}
+
+    DriverTraits traits() const noexcept override { return {.has_log = true, .log_has_files = true}; }
+    std::string print_position_in(const Lineage& lineage, std::uint64_t at) const override { return print_place(lineage, at); }
+
+    Task<SourceState> inspect() override { return inspect_source(settings_, follower_, tables_, services_.pools); }
+    Task<BackupFacts> back_up(BackupRequest, BackupSink&) override {
+        throw not_yet("a base backup");
+        co_return BackupFacts{};
+    }
+    Task<> follow_log(std::optional<LogPosition> from, LogSink& sink) override { return follower_.follow(std::move(from), sink); }
+    Task<LogProbe> probe_log(std::string mark) override { return follower_.probe(std::move(mark)); }
+
+    Task<ResolvedTarget> resolve(Target, const BackupFacts&, LogSource*) override {
+        throw not_yet("a restore");
+        co_return ResolvedTarget{};
+    }
+    Task<RestoreOutlook> preview_restore(RestoreRequest, RestoreSource&, LogSource*) override {
+        throw not_yet("a restore");
+        co_return RestoreOutlook{};
+    }
+    Task<Restored> restore(RestoreRequest, RestoreSource&, LogSource*) override {
+        throw not_yet("a restore");
+        co_return Restored{};
+    }
+
+    Task<std::vector<ExportedFile>> export_log(std::filesystem::path to, LogSource& log) override {
+        return export_binlogs(std::move(to), log, services_.pools);
+    }
+
+    Task<> retire() override { co_return; }  // nothing is held on a server that nobody follows
+
+private:
+    SourceSettings settings_;
+    DriverServices services_;
+    Follower follower_;
+    TablesCache tables_ = std::make_shared<std::optional<TablesSeen>>();
+};
+
+}  // namespace
+
+std::unique_ptr<Driver> make_driver(const SourceName& source, const Settings& settings, DriverServices services) {
+    return std::make_unique<MysqlDriver>(read_source_settings(settings), source, std::move(services));
+}
+
+}  // namespace varve::mysql
