@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "varve/check.hpp"
 #include "varve/error.hpp"
 
 namespace varve::mysql {
@@ -23,10 +24,12 @@ Error broken(const std::string& what) {
         "A gap is recorded and a base backup is taken; look into the server's error log for what happened to its binlog.");
 }
 
-std::string hex_32(std::uint32_t number) {
-    const std::array<std::uint8_t, 4> bytes{static_cast<std::uint8_t>(number >> 24), static_cast<std::uint8_t>(number >> 16),
-                                            static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
-    return to_hex(bytes);
+/// Not their CRC-32: over bytes that end in their own it is always the same.
+Fingerprint fingerprint_of(const Bytes& format_event, ByteView second_event) {
+    Sha256 hash;
+    hash.add(format_event);
+    hash.add(second_event);
+    return std::to_string(parse_header(format_event).time) + "-" + to_hex(hash.finish()).substr(0, 16);
 }
 
 }  // namespace
@@ -123,7 +126,7 @@ void BinlogTracker::take_event(const EventHeader& header, ByteView event, Receiv
         first.bytes = to_bytes(magic);
         append(first.bytes, *format_event_);
         first.to = offset_;
-        first.fingerprint = std::to_string(parse_header(*format_event_).time) + "-" + hex_32(crc32(event, crc32(*format_event_)));
+        first.fingerprint = fingerprint_of(*format_event_, event);
         held_ += first.bytes.size();
         format_event_.reset();
     }

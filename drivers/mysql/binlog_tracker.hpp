@@ -19,7 +19,7 @@
 
 namespace varve::mysql {
 
-/// Tells a file from another one of the same name: when it was begun, and a checksum of its first two events.
+/// Tells a file from another one of the same name: when it was begun, and a hash of its first two events.
 using Fingerprint = std::string;
 
 /// Consecutive whole events of one file.

@@ -14,6 +14,8 @@ namespace {
 
 /// Ends of runs that wait for their place to become durable.
 constexpr std::size_t marks_max = 4096;
+/// Whoever waits for a small answer cannot be stopped meanwhile.
+constexpr std::chrono::seconds answer_time_max{20};
 
 struct Asked {
     ServerFacts server{};
@@ -65,7 +67,9 @@ struct Follower::Session {
 };
 
 Follower::Follower(SourceName source, SourceSettings settings, std::filesystem::path state_dir, Pools& pools)
-    : source_{std::move(source)}, settings_{std::move(settings)}, state_dir_{std::move(state_dir)}, pools_{pools} {}
+    : source_{std::move(source)}, settings_{std::move(settings)}, state_dir_{std::move(state_dir)}, pools_{pools} {
+    settings_.connection.silence_max = answer_time_max;
+}
 Follower::~Follower() = default;
 
 // --------------------------------------------------------------------------------------------------------------- following

@@ -114,5 +114,31 @@ TEST_CASE("a set in an event is read in both of its forms, and an unknown one is
     CHECK_FALSE(find_previous_gtids(tagged));
 }
 
+// As MySQL 9.7.4 wrote it, for the first transaction of the tag.
+TEST_CASE("an event with a tag tells its transaction, its length and its commit time", "[mysql]") {
+    const auto event = from_hex(
+        "248e086b2a921c000052000000bf2100000000027600000002a503c103a84ea503490322c5030d02850204f103000000020404060a6d7974616708040a200c"
+        "7fad02eb4a3361061051051283120ba7bad691");
+    const auto head = find_transaction_head(parse_header(event), event);
+
+    REQUIRE(head);
+    REQUIRE(head->mysql);
+    GtidSet set;
+    set.add(*head->mysql);
+    CHECK(set.text() == "e9f05427-e9d2-11f1-83a1-02fc00000001:mytag:1");
+    CHECK(head->length == 340);
+    REQUIRE(head->committed);
+    CHECK(std::chrono::floor<std::chrono::seconds>(*head->committed).time_since_epoch().count() == parse_header(event).time);
+    CHECK(has_right_checksum(event));
+}
+
+TEST_CASE("an event with a tag in a form that is not known is the head of a transaction, and tells nothing", "[mysql]") {
+    auto event = from_hex("248e086b2a921c000018000000bf21000000007fffffff01");
+    const auto head = find_transaction_head(parse_header(event), event);
+    REQUIRE(head);
+    CHECK_FALSE(head->mysql);
+    CHECK(head->length == 0);
+}
+
 }  // namespace
 }  // namespace varve::mysql
