@@ -1,5 +1,6 @@
 #include "mysql/mysql_driver.hpp"
 
+#include "mysql/base_backup.hpp"
 #include "mysql/export_binlogs.hpp"
 #include "mysql/follow.hpp"
 #include "mysql/inspect.hpp"
@@ -16,7 +17,8 @@ Error not_yet(const std::string& what) { return Error{Fault::unsupported, what +
 class MysqlDriver final : public Driver {
 public:
     MysqlDriver(SourceSettings settings, SourceName source, DriverServices services)
-        : settings_{std::move(settings)},
+        : source_{source},
+          settings_{std::move(settings)},
           services_{std::move(services)},
           follower_{std::move(source), settings_, services_.state_dir, services_.pools} {}
 
@@ -24,9 +26,9 @@ public:
     std::string print_position_in(const Lineage& lineage, std::uint64_t at) const override { return print_place(lineage, at); }
 
     Task<SourceState> inspect() override { return inspect_source(settings_, follower_, tables_, services_.pools); }
-    Task<BackupFacts> back_up(BackupRequest, BackupSink&) override {
-        throw not_yet("a base backup");
-        co_return BackupFacts{};
+    Task<BackupFacts> back_up(BackupRequest request, BackupSink& sink) override {
+        BackupContext context{source_, settings_, services_, std::move(request)};
+        return back_up_server(std::move(context), follower_, sink);
     }
     Task<> follow_log(std::optional<LogPosition> from, LogSink& sink) override { return follower_.follow(std::move(from), sink); }
     Task<LogProbe> probe_log(std::string mark) override { return follower_.probe(std::move(mark)); }
@@ -51,6 +53,7 @@ public:
     Task<> retire() override { co_return; }  // nothing is held on a server that nobody follows
 
 private:
+    SourceName source_;
     SourceSettings settings_;
     DriverServices services_;
     Follower follower_;
