@@ -4,6 +4,8 @@
 #include "mysql/export_binlogs.hpp"
 #include "mysql/follow.hpp"
 #include "mysql/inspect.hpp"
+#include "mysql/restore.hpp"
+#include "mysql/restore_target.hpp"
 #include "mysql/source_settings.hpp"
 #include "varve/async.hpp"
 #include "varve/error.hpp"
@@ -11,8 +13,6 @@
 namespace varve::mysql {
 
 namespace {
-
-Error not_yet(const std::string& what) { return Error{Fault::unsupported, what + " of MySQL and MariaDB is not built yet"}; }
 
 class MysqlDriver final : public Driver {
 public:
@@ -33,17 +33,14 @@ public:
     Task<> follow_log(std::optional<LogPosition> from, LogSink& sink) override { return follower_.follow(std::move(from), sink); }
     Task<LogProbe> probe_log(std::string mark) override { return follower_.probe(std::move(mark)); }
 
-    Task<ResolvedTarget> resolve(Target, const BackupFacts&, LogSource*) override {
-        throw not_yet("a restore");
-        co_return ResolvedTarget{};
+    Task<ResolvedTarget> resolve(Target target, const BackupFacts& base, LogSource* log) override {
+        return resolve_target(std::move(target), base, log, settings_, services_);
     }
-    Task<RestoreOutlook> preview_restore(RestoreRequest, RestoreSource&, LogSource*) override {
-        throw not_yet("a restore");
-        co_return RestoreOutlook{};
+    Task<RestoreOutlook> preview_restore(RestoreRequest request, RestoreSource& base, LogSource* log) override {
+        return preview_server(std::move(request), base, log, services_);
     }
-    Task<Restored> restore(RestoreRequest, RestoreSource&, LogSource*) override {
-        throw not_yet("a restore");
-        co_return Restored{};
+    Task<Restored> restore(RestoreRequest request, RestoreSource& base, LogSource* log) override {
+        return restore_server(std::move(request), base, log, services_);
     }
 
     Task<std::vector<ExportedFile>> export_log(std::filesystem::path to, LogSource& log) override {

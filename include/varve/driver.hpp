@@ -205,6 +205,7 @@ struct Target {
     std::string text;             ///< as typed
     std::optional<Instant> time;  ///< Kind::time
     bool inclusive = true;        ///< false: stop just before it
+    std::string without{};        ///< Kind::latest: the transaction with this GTID is left out on the way
 };
 
 /// A contiguous stretch of one lineage on the way to the target.
@@ -280,7 +281,9 @@ struct ResolvedTarget {
 };
 
 struct RestoreRequest {
-    std::filesystem::path to;
+    std::filesystem::path to;     ///< empty: `into` is meant
+    std::string into{};           ///< a connection to an empty server
+    std::string into_password{};  ///< its password, by reference
     ResolvedTarget target;
     WriteMode mode = WriteMode::create;
     std::string action = "promote";                            ///< promote | pause | shutdown
