@@ -43,7 +43,9 @@ std::string quoted_option(std::string_view text) {
 }  // namespace
 
 std::optional<fs::path> find_tool(const fs::path& bin_dir, const std::vector<std::string>& names) {
-    const auto folders = bin_dir.empty() ? folders_of_path() : std::vector<fs::path>{bin_dir};
+    // Distributions put the server apart from its other programs: /usr/sbin beside /usr/bin.
+    const auto folders =
+        bin_dir.empty() ? folders_of_path() : std::vector<fs::path>{bin_dir, (bin_dir / "..").lexically_normal() / "sbin"};
     for (const auto& folder : folders)
         for (const auto& name : names)
             if (::access((folder / name).c_str(), X_OK) == 0) return folder / name;
