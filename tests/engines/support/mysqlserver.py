@@ -110,7 +110,7 @@ class PrivateMysql:
             self.settings[name.replace("_", "-")] = value
         return self
 
-    def start(self, wait=True, timeout=90, extra=()):
+    def start(self, wait=True, timeout=180, extra=()):
         options = [f"--{name}={value}" if value != "" else f"--{name}=" for name, value in self.settings.items() if value is not None]
         arguments = [*self._server(), f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
                      f"--pid-file={self.directory}/server.pid", *options, *extra]
@@ -120,7 +120,7 @@ class PrivateMysql:
             self.wait_ready(timeout)
         return self
 
-    def wait_ready(self, timeout=90):
+    def wait_ready(self, timeout=180):
         def answers():
             """the server takes connections"""
             if self.child.poll() is not None:
