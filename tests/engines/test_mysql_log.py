@@ -51,6 +51,13 @@ def caught_up(varve):
     return varve.do("log", "follow", SOURCE, "--until-caught-up", timeout=120)
 
 
+def following(varve):
+    """The service, from when on it follows: its log has begun."""
+    varve.serve()
+    caught_up(varve)
+    return varve
+
+
 def exported(varve, to, lineage=None):
     """{name: content} of the archived files."""
     varve.do("log", "export", SOURCE, "--to", to, *(["--lineage", lineage] if lineage else []))
@@ -162,7 +169,7 @@ def test_a_server_that_is_killed_leaves_no_gap(new_server, new_host, room, flavo
     server = new_server(flavour)
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
+    following(varve)
     for _ in range(2):
         with ledger.running():
             ledger.wait_for(80)
@@ -202,7 +209,7 @@ def test_checksums_may_be_switched_while_the_log_is_followed(new_server, new_hos
     server = new_server(flavour)
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
+    following(varve)
     with ledger.running():
         for algorithm in ("NONE", "CRC32", "NONE"):
             ledger.wait_for(60)
@@ -220,7 +227,7 @@ def test_compressed_events_pass_as_they_are(new_server, new_host, room, flavour)
     server = new_server(flavour, settings=settings)
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
+    following(varve)
     with ledger.running():
         ledger.wait_for(200)
     caught_up(varve)
@@ -238,7 +245,7 @@ def test_an_encrypted_log_is_archived_as_the_server_sends_it(new_server, new_hos
     server = new_server("mariadb", settings={"plugin-load-add": "file_key_management", "file-key-management-filename": keys / "keys.txt", "encrypt-binlog": "ON"})
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
+    following(varve)
     with ledger.running():
         ledger.wait_for(60)
         varve.kill()

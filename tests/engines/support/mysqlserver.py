@@ -68,6 +68,8 @@ class PrivateMysql:
         # A socket's path may have 107 bytes: not below the test's own long name.
         self.sockets = place.make_dir(tempfile.mkdtemp(prefix="varve-m", dir="/tmp"), mode=0o755)
         self.socket = self.sockets / "mysql.sock"
+        # Two servers that are made at once must not share one: their temporary tables have the same names.
+        self.temporary = {"TMPDIR": str(place.make_dir(self.directory / "tmp"))}
         self.port = place.free_port()
         self.log = self.directory / "server.log"
         self.settings = {}
@@ -98,10 +100,10 @@ class PrivateMysql:
         self.settings = {**COMMON, **ONLY[self.flavour], "server-id": 1 + self.port % 30000, **(settings or {})}
         if self.flavour == "mariadb":
             place.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
-                       "--skip-test-db", "--skip-name-resolve"], timeout=180)
+                       "--skip-test-db", "--skip-name-resolve"], timeout=180, env=self.temporary)
         else:
             place.make_dir(self.data)
-            place.run([*self._server(), "--initialize-insecure", f"--datadir={self.data}"], timeout=300)
+            place.run([*self._server(), "--initialize-insecure", f"--datadir={self.data}"], timeout=300, env=self.temporary)
         return self
 
     def configure(self, **settings):
@@ -110,17 +112,17 @@ class PrivateMysql:
             self.settings[name.replace("_", "-")] = value
         return self
 
-    def start(self, wait=True, timeout=90, extra=()):
+    def start(self, wait=True, timeout=180, extra=()):
         options = [f"--{name}={value}" if value != "" else f"--{name}=" for name, value in self.settings.items() if value is not None]
         arguments = [*self._server(), f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
                      f"--pid-file={self.directory}/server.pid", *options, *extra]
         with open(self.log, "ab") as log:
-            self.child = subprocess.Popen([str(part) for part in arguments], stdout=log, stderr=log, cwd="/tmp", **place.as_user())
+            self.child = subprocess.Popen([str(part) for part in arguments], stdout=log, stderr=log, cwd="/tmp", env={**os.environ, **self.temporary}, **place.as_user())
         if wait:
             self.wait_ready(timeout)
         return self
 
-    def wait_ready(self, timeout=90):
+    def wait_ready(self, timeout=180):
         def answers():
             """the server takes connections"""
             if self.child.poll() is not None:
