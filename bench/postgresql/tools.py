@@ -17,7 +17,7 @@ class VarveTool:
 
     def __init__(self, directory, cluster):
         self.directory, self.cluster, self.round = place.make_dir(directory), cluster, 0
-        self.version = subprocess.run([BINARY, "version"], capture_output=True, text=True).stdout.strip()
+        self.version = subprocess.run([BINARY, "version"], capture_output=True, text=True).stdout.splitlines()[0]
 
     def fresh(self):
         """An empty repository."""

@@ -80,6 +80,11 @@ std::string join(const std::string& folder, const std::string& name) { return fo
 
 void refresh(Entry& entry, const struct ::stat& status) {
     entry.size = entry.kind == EntryKind::file ? static_cast<std::uint64_t>(status.st_size) : 0;
+    constexpr std::uint64_t block = 512;  // of st_blocks
+    if (static_cast<std::uint64_t>(status.st_blocks) * block < entry.size)
+        entry.attributes[std::string{sparse_mark}] = "yes";
+    else
+        entry.attributes.erase(std::string{sparse_mark});
     entry.mode = status.st_mode & 07777;
     entry.uid = status.st_uid;
     entry.gid = status.st_gid;

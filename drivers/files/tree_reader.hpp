@@ -17,6 +17,8 @@ namespace varve::files {
 inline constexpr std::string_view xattr_mark = "xattr.";
 /// The attribute that holds a device's number, in decimal.
 inline constexpr std::string_view device_mark = "device_number";
+/// Of a file with holes: "yes".
+inline constexpr std::string_view sparse_mark = "sparse";
 
 /// A folder that is being walked. Its descriptor stays open while children need it.
 struct Folder {

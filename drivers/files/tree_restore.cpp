@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "files/selection.hpp"
+#include "files/tree_reader.hpp"
 #include "files/tree_writer.hpp"
 #include "varve/error.hpp"
 
@@ -114,7 +115,8 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
         restored_as.path = selection.content_path(entry);
         if (restored_as.path.empty()) return;
         writer->make_folders_above(restored_as);
-        files.push_back({entry, writer->place_of(restored_as)});
+        files.push_back(
+            {entry, writer->place_of(restored_as), writer->root(), entry.attributes.contains(std::string{sparse_mark})});
     };
     ContentWritten written;
     const auto write = [&]() -> Task<> {

@@ -107,8 +107,9 @@ void check_target(const fs::path& to, const std::optional<std::string>& owner) {
 
 TreeWriter::TreeWriter(fs::path to, const std::optional<std::string>& owner) : to_{std::move(to)}, owner_{find_owner(owner)} {
     make_directories(to_);
-    root_ = Descriptor{::open(to_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!root_) throw system_error(errno, "open", to_);
+    Descriptor opened{::open(to_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!opened) throw system_error(errno, "open", to_);
+    root_ = std::make_shared<const OpenedFolder>(to_, std::move(opened));
     require_empty(to_);
 }
 
@@ -125,7 +126,7 @@ void TreeWriter::make_folders_above(const Entry& entry) {
     Descriptor folder;
     each_component(entry.path, [&](const std::string& part, bool is_last) {
         if (is_last) return;
-        const int at = folder ? folder.get() : root_.get();
+        const int at = folder ? folder.get() : root_->descriptor.get();
         above = join(above, part);
         if (::mkdirat(at, part.c_str(), 0755) != 0 && errno != EEXIST)
             throw system_error(errno, "make the directory", to_ / above);
@@ -135,11 +136,11 @@ void TreeWriter::make_folders_above(const Entry& entry) {
 }
 
 TreeWriter::Place TreeWriter::find_place(const std::string& path) {
-    if (path == ".") return {root_.get(), "."};
+    if (path == ".") return {root_->descriptor.get(), "."};
     const auto slash = path.rfind('/');
     const auto wanted = slash == std::string::npos ? std::string{} : path.substr(0, slash);
     if (!folder_ || wanted != folder_path_) {
-        Descriptor folder = open_folder(root_.get(), ".", to_);
+        Descriptor folder = open_folder(root_->descriptor.get(), ".", to_);
         std::string so_far;
         each_component(path, [&](const std::string& part, bool is_last) {
             if (is_last) return;
@@ -203,7 +204,8 @@ void TreeWriter::finish(const Entry& entry) {
     if (is_device && ::faccessat(place.folder, place.name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;  // noted before
     const auto path = to_ / entry.path;
     set_owner(place, entry);  // first: a change of owner clears set-user-id and capabilities
-    if (entry.kind != EntryKind::symlink && ::fchmodat(place.folder, place.name.c_str(), entry.mode & 07777, 0) != 0) {
+    const bool has_mode = entry.kind != EntryKind::symlink;
+    if (has_mode && ::fchmodat(place.folder, place.name.c_str(), entry.mode & 07777, AT_SYMLINK_NOFOLLOW) != 0) {
         throw system_error(errno, "chmod", path);
     }
     set_attributes(place, entry);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ public:
 
     /// Where an entry's content is written. Fault::corrupt for a path that leads out of the tree.
     std::filesystem::path place_of(const Entry& entry) const;
+    /// The target.
+    const std::shared_ptr<const OpenedFolder>& root() const noexcept { return root_; }
     /// The folder of the entry, and what is missing above it; only we may enter until finish().
     void make_folder(const Entry& entry);
     void make_folders_above(const Entry& entry);
@@ -54,7 +57,7 @@ private:
     gid_t group_id(const Entry& entry);
 
     std::filesystem::path to_;
-    Descriptor root_;
+    std::shared_ptr<const OpenedFolder> root_;
     std::string made_above_;   ///< the folder that make_folders_above last made
     std::string folder_path_;  ///< of the folder that is open: neighbours share it
     Descriptor folder_;

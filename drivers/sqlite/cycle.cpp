@@ -21,12 +21,13 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::uint64_t rest_bytes_max = 2U << 20;  ///< of log and of frames, left for the time under the lock
+constexpr std::uint64_t rest_bytes_max = 8U << 20;  ///< of log and of frames, left for the time under the lock
 constexpr int approach_rounds = 8;
 constexpr std::chrono::milliseconds approach_patience{2000};
 constexpr std::chrono::milliseconds lock_patience{100};  ///< to get the lock
 constexpr std::chrono::milliseconds lock_time{200};      ///< to have it
 constexpr std::chrono::milliseconds backfill_time{60};   ///< of that, for what comes after the log is durable
+constexpr std::chrono::milliseconds approach_time{160};  ///< for storing and bringing in, or it would be no faster under the lock
 constexpr std::chrono::milliseconds look_again{5};
 constexpr int checkpoint_tries = 4;
 
@@ -57,20 +58,24 @@ Task<bool> Follower::durable_until(Live& live, steady_clock::time_point until) {
     }
 }
 
-/// False: it does not get little, because the store is slow, a reader needs old frames, or the application writes faster than it
-/// is archived.
+/// Until as little is left as is stored and brought in within the time of the lock: what came in during a round takes about as
+/// long as the round did. False: it does not get so little, because the store or the disk is slow, a reader needs old frames, or
+/// the application writes faster than it is archived.
 Task<bool> Follower::approach(Live& live, Connection& checkpointer) {
     const auto& state = live.tail.state();
     const std::uint64_t page = state.pages.page_size();
+    co_await pass_on(live);
     for (int round = 0; round < approach_rounds; ++round) {
+        const auto began = steady_clock::now();
         co_await live.sink->seal();
-        if (!co_await durable_until(live, steady_clock::now() + approach_patience)) co_return false;
+        if (!co_await durable_until(live, began + approach_patience)) co_return false;
         const auto durable_to = state.position;
         const auto done = co_await on_pool(pools_.blocking, [&checkpointer] { return checkpointer.checkpoint_passively(); });
-        co_await pass(live);
+        const bool quick = steady_clock::now() - began <= approach_time;
+        co_await pass_on(live);
         const auto in_file = done.busy ? 0 : static_cast<std::uint64_t>(std::max(done.backfilled, 0));
         const auto rest = state.frame > in_file ? (state.frame - in_file) * page : 0;
-        if (state.position - durable_to <= rest_bytes_max && rest <= rest_bytes_max) co_return true;
+        if (quick && state.position - durable_to <= rest_bytes_max && rest <= rest_bytes_max) co_return true;
     }
     co_return false;
 }

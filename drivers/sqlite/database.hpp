@@ -46,8 +46,9 @@ public:
     std::uint32_t page_size() const noexcept { return page_size_; }
     /// What is committed now. Fault::conflict when the path leads to another file by now, or to none.
     WalIndex index() const;
-    /// The read transaction goes on at the newest state. Everything up to the one that it lets go must have been read, and is:
-    /// when index() is looked up, and read, between renew_reader() and let_go().
+    /// The read transaction goes on at the newest state, so that more of the WAL can be brought into the database file.
+    /// Everything up to the one that it lets go must have been read, and is: when index() is looked up, and read, between
+    /// renew_reader() and let_go().
     void renew_reader();
     void let_go();
     /// A connection of its own to the same database.

@@ -145,19 +145,15 @@ Task<bool> Follower::pass_patiently(Live& live) {
     }
 }
 
-/// Reads what was committed since, and hands the reader over. False: nothing was.
+/// Reads what was committed since. False: nothing was. The reader stays where it is: while it is open nobody resets the WAL, and
+/// as long as it is old nobody else's commits are held up by bringing frames into the database file for it.
 Task<bool> Follower::pass(Live& live) {
     const auto database = live.database;
     const auto& state = live.tail.state();
-    auto began = clock_.now();
-    auto index = co_await on_pool(pools_.blocking, [database] { return database->index(); });
+    const auto began = clock_.now();
+    const auto index = co_await on_pool(pools_.blocking, [database] { return database->index(); });
     const bool news = index.last_frame != state.frame || (state.has_wal && index.salts != state.salts) || live.tail.has_due();
     if (news) {
-        began = clock_.now();
-        index = co_await on_pool(pools_.blocking, [database] {
-            database->renew_reader();
-            return database->index();
-        });
         const auto observed = clock_.now();
         for (;;) {
             auto read = [&tail = live.tail, index, observed] { return tail.read(index, observed, bytes_at_once); };
@@ -165,7 +161,6 @@ Task<bool> Follower::pass(Live& live) {
             if (pieces.empty()) break;
             co_await append(live, std::move(pieces));
         }
-        co_await on_pool(pools_.blocking, [database] { database->let_go(); });
     }
     if (live.archived && state.position < *live.archived)
         throw Error{Fault::missing, "the archive goes beyond what the WAL of " + path_.string() + " holds"};
@@ -173,6 +168,14 @@ Task<bool> Follower::pass(Live& live) {
     live.read_through = began;
     if (live.sink != nullptr) live.sink->known_through(state.position, began);
     co_return news;
+}
+
+/// As pass(), and the reader goes on at what was read.
+Task<> Follower::pass_on(Live& live) {
+    const auto database = live.database;
+    co_await on_pool(pools_.blocking, [database] { database->renew_reader(); });
+    co_await pass(live);
+    co_await on_pool(pools_.blocking, [database] { database->let_go(); });
 }
 
 Task<> Follower::append(Live& live, std::vector<RecordPiece> pieces) {

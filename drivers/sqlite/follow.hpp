@@ -58,6 +58,7 @@ private:
     Task<> follow_live(Live& live);
     Task<> end(std::shared_ptr<Live> live);
     Task<bool> pass(Live& live);
+    Task<> pass_on(Live& live);
     Task<bool> pass_patiently(Live& live);
     Task<> append(Live& live, std::vector<RecordPiece> pieces);
     Task<> visit(std::shared_ptr<Visit> visit);

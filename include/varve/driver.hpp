@@ -224,10 +224,20 @@ public:
     virtual Task<> visit(const Entry& entry) = 0;
 };
 
+/// A directory that is held open.
+struct OpenedFolder {
+    std::filesystem::path path;
+    Descriptor descriptor;
+};
+
 /// One file to write: the entry's content, at `path`.
 struct FileTarget {
     Entry entry;
     std::filesystem::path path;
+    /// When given, `path` lies below it and is opened from there, and no link on the way is followed: who may write into the
+    /// folder cannot lead the restore out of it.
+    std::shared_ptr<const OpenedFolder> within = nullptr;
+    bool sparse = false;  ///< WriteMode::create: pages of zeros stay holes
 };
 
 enum class WriteMode {

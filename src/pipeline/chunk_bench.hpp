@@ -52,6 +52,10 @@ public:
     std::span<std::uint8_t> buffer(std::size_t size);
 
 private:
+    /// Nothing: it is ours to store, and everybody else who meets it waits for that.
+    std::optional<ChunkPlace> find(const ChunkId& id) const;
+    ChunkPlace seal(const ChunkId& id, ByteView plain);
+
     std::shared_ptr<ChunkRules> rules_;
     ChunkHasher hasher_;
     std::optional<PackBuilder> builder_;

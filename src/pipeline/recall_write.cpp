@@ -13,7 +13,8 @@ namespace {
 std::vector<RestoredFiles::Wanted> wanted_of(const std::vector<FileTarget>& targets) {
     std::vector<RestoredFiles::Wanted> wanted;
     wanted.reserve(targets.size());
-    for (const auto& target : targets) wanted.push_back({.path = target.path, .size = target.entry.size});
+    for (const auto& target : targets)
+        wanted.push_back({.path = target.path, .size = target.entry.size, .within = target.within, .sparse = target.sparse});
     return wanted;
 }
 

@@ -1,6 +1,8 @@
 #include "pipeline/restored_files.hpp"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,19 +34,42 @@ void require_regular(const Descriptor& file, const std::filesystem::path& path) 
     if (!S_ISREG(status.st_mode)) throw in_the_way(path, "there and no regular file");
 }
 
-Descriptor create(const std::filesystem::path& path) {
-    Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | careful, 0600)};
-    if (!file && errno == EEXIST) throw in_the_way(path, "there already");
-    if (!file) throw system_error(errno, "open", path);
+/// Opens below a folder. The kernel refuses whatever leads out of it, and every link.
+int open_within(const OpenedFolder& folder, const std::filesystem::path& path, int flags, mode_t mode) {
+    const auto below = path.lexically_relative(folder.path);
+    ::open_how how{.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags)),
+                   .mode = mode,
+                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    return static_cast<int>(::syscall(SYS_openat2, folder.descriptor.get(), below.c_str(), &how, sizeof how));
+}
+
+Descriptor open_for_writing(const RestoredFiles::Wanted& file, int flags) {
+    const int all = O_WRONLY | flags | careful;
+    const mode_t mode = (flags & O_CREAT) != 0 ? 0600 : 0;
+    return Descriptor{file.within ? open_within(*file.within, file.path, all, mode) : ::open(file.path.c_str(), all, mode)};
+}
+
+Descriptor create(const RestoredFiles::Wanted& wanted) {
+    auto file = open_for_writing(wanted, O_CREAT | O_EXCL);
+    if (!file && errno == EEXIST) throw in_the_way(wanted.path, "there already");
+    if (!file && (errno == ELOOP || errno == EXDEV)) throw in_the_way(wanted.path, "behind a link");
+    if (!file) throw system_error(errno, "open", wanted.path);
     return file;
 }
 
-Descriptor reopen(const std::filesystem::path& path, int create_flag) {
-    Descriptor file{::open(path.c_str(), O_WRONLY | create_flag | careful, 0600)};
-    if (!file && (errno == ELOOP || errno == ENXIO || errno == EISDIR)) throw in_the_way(path, "there and no regular file");
-    if (!file) throw system_error(errno, "open", path);
-    require_regular(file, path);
+Descriptor reopen(const RestoredFiles::Wanted& wanted, int create_flag) {
+    auto file = open_for_writing(wanted, create_flag);
+    if (!file && (errno == ELOOP || errno == ENXIO || errno == EISDIR || errno == EXDEV))
+        throw in_the_way(wanted.path, "there and no regular file");
+    if (!file) throw system_error(errno, "open", wanted.path);
+    require_regular(file, wanted.path);
     return file;
+}
+
+int remove(const RestoredFiles::Wanted& file) {
+    if (!file.within) return ::unlink(file.path.c_str());
+    const Descriptor above{open_within(*file.within, file.path.parent_path(), O_PATH | O_DIRECTORY | O_CLOEXEC, 0)};
+    return above ? ::unlinkat(above.get(), file.path.filename().c_str(), 0) : -1;
 }
 
 /// Takes the room and the size at once, so that writers of one file need not wait for each other. Where the filesystem cannot,
@@ -58,8 +83,7 @@ void reserve(const Descriptor& file, std::uint64_t size, const std::filesystem::
 
 RestoredFiles::RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode) : mode_{mode} {
     files_.reserve(wanted.size());
-    for (const auto& each : wanted)
-        files_.push_back({.path = each.path, .size = each.size, .handle = nullptr, .direct = nullptr});
+    for (const auto& each : wanted) files_.push_back({each, nullptr, nullptr});
 }
 
 std::shared_ptr<const Descriptor> RestoredFiles::open(std::uint32_t number) { return handles(number).plain; }
@@ -69,9 +93,11 @@ RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
     auto& file = files_[number];
     if (file.handle) return {file.handle, file.direct};
     const bool fresh = mode_ == WriteMode::create && !file.created;
-    file.handle = std::make_shared<const Descriptor>(fresh ? create(file.path)
-                                                           : reopen(file.path, mode_ == WriteMode::delta ? O_CREAT : 0));
-    if (fresh && file.size >= direct_min) reserve(*file.handle, file.size, file.path);
+    file.handle =
+        std::make_shared<const Descriptor>(fresh ? create(file) : reopen(file, mode_ == WriteMode::delta ? O_CREAT : 0));
+    if (fresh && file.sparse && ::ftruncate(file.handle->get(), static_cast<off_t>(file.size)) != 0)
+        throw system_error(errno, "ftruncate", file.path);
+    if (fresh && !file.sparse && file.size >= direct_min) reserve(*file.handle, file.size, file.path);
     file.created = file.created || fresh;
     file.direct = open_direct(file, *file.handle);
     open_.push_back(number);
@@ -85,7 +111,7 @@ RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
 }
 
 std::shared_ptr<const Descriptor> RestoredFiles::open_direct(const File& file, const Descriptor& handle) {
-    if (!direct_ || mode_ != WriteMode::create || file.size < direct_min) return nullptr;
+    if (!direct_ || mode_ != WriteMode::create || file.sparse || file.size < direct_min) return nullptr;
     const auto same = "/proc/self/fd/" + std::to_string(handle.get());
     Descriptor direct{::open(same.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC)};
     if (direct) return std::make_shared<const Descriptor>(std::move(direct));
@@ -106,6 +132,7 @@ std::optional<LocalFile> RestoredFiles::find(std::uint32_t number) const {
 
 void RestoredFiles::write(std::uint32_t number, std::uint64_t offset, ByteView bytes) {
     const auto [plain, direct] = handles(number);
+    if (files_[number].sparse && mode_ == WriteMode::create) return write_around_holes(*plain, offset, bytes, path(number));
     const auto head = std::min<std::uint64_t>((page_bytes - offset % page_bytes) % page_bytes, bytes.size());
     const auto middle = (bytes.size() - head) / page_bytes * page_bytes;
     if (!direct || middle == 0 || reinterpret_cast<std::uintptr_t>(bytes.data() + head) % page_bytes != 0)
@@ -116,6 +143,21 @@ void RestoredFiles::write(std::uint32_t number, std::uint64_t offset, ByteView b
     const auto done = head + static_cast<std::size_t>(std::max<ssize_t>(count, 0));
     if (done < bytes.size()) write_plain(*plain, offset + done, bytes.subspan(done), path(number));
     flush_now_and_then(*direct, done, path(number));
+}
+
+void RestoredFiles::write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes,
+                                       const std::filesystem::path& path) {
+    std::size_t begin = 0, end = 0;  // what must be written, up to here
+    while (end < bytes.size()) {
+        const auto page =
+            bytes.subspan(end, std::min<std::uint64_t>(page_bytes - (offset + end) % page_bytes, bytes.size() - end));
+        end += page.size();
+        if (std::ranges::any_of(page, [](auto byte) { return byte != 0; })) continue;
+        const auto content = bytes.subspan(begin, end - page.size() - begin);
+        if (!content.empty()) write_plain(file, offset + begin, content, path);
+        begin = end;
+    }
+    if (begin < end) write_plain(file, offset + begin, bytes.subspan(begin), path);
 }
 
 void RestoredFiles::flush_now_and_then(const Descriptor& file, std::uint64_t bytes, const std::filesystem::path& path) {
@@ -142,7 +184,7 @@ void RestoredFiles::remove_created(std::uint32_t number) {
     const std::lock_guard lock{mutex_};
     auto& file = files_[number];
     if (!file.created) return;
-    if (::unlink(file.path.c_str()) != 0 && errno != ENOENT) throw system_error(errno, "unlink", file.path);
+    if (remove(file) != 0 && errno != ENOENT) throw system_error(errno, "unlink", file.path);
 }
 
 }  // namespace varve

@@ -19,7 +19,9 @@ class RestoredFiles {
 public:
     struct Wanted {
         std::filesystem::path path;
-        std::uint64_t size = 0;  ///< bytes it will have
+        std::uint64_t size = 0;                                ///< bytes it will have
+        std::shared_ptr<const OpenedFolder> within = nullptr;  ///< as in FileTarget
+        bool sparse = false;                                   ///< as in FileTarget
     };
     RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode);
 
@@ -41,9 +43,7 @@ public:
 private:
     static constexpr std::size_t open_max = 256;
 
-    struct File {
-        std::filesystem::path path;
-        std::uint64_t size = 0;
+    struct File : Wanted {
         std::shared_ptr<const Descriptor> handle, direct;  ///< direct: a second handle, past the page cache
         bool created = false;
     };
@@ -53,6 +53,7 @@ private:
 
     Handles handles(std::uint32_t file);
     std::shared_ptr<const Descriptor> open_direct(const File& file, const Descriptor& handle);
+    void write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
     static void write_plain(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
 
     void flush_now_and_then(const Descriptor& file, std::uint64_t bytes, const std::filesystem::path& path);

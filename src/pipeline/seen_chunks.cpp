@@ -1,5 +1,6 @@
 #include "pipeline/seen_chunks.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace varve {
@@ -28,24 +29,46 @@ void SeenChunks::Shard::grow() {
         slots[slot_of(chunk(number).id)] = static_cast<std::uint32_t>(number + 1);
 }
 
+std::optional<ChunkPlace> SeenChunks::Shard::find(const ChunkId& id) const {
+    if (slots.empty()) return std::nullopt;
+    const auto number = slots[slot_of(id)];
+    if (number == 0) return std::nullopt;
+    return chunk(number - 1).place;
+}
+
 std::optional<ChunkPlace> SeenChunks::find(const ChunkId& id) const {
     const auto& shard = shard_of(id);
     const std::lock_guard lock{shard.mutex};
-    if (shard.slots.empty()) return std::nullopt;
-    const auto number = shard.slots[shard.slot_of(id)];
-    if (number == 0) return std::nullopt;
-    return shard.chunk(number - 1).place;
+    return shard.find(id);
+}
+
+std::optional<ChunkPlace> SeenChunks::find_or_claim(const ChunkId& id) {
+    auto& shard = shard_of(id);
+    std::unique_lock lock{shard.mutex};
+    shard.claims_changed.wait(lock, [&] { return std::ranges::find(shard.claimed, id) == shard.claimed.end(); });
+    auto place = shard.find(id);
+    if (!place) shard.claimed.push_back(id);
+    return place;
 }
 
 void SeenChunks::insert(const PlacedChunk& chunk) {
     auto& shard = shard_of(chunk.id);
     const std::lock_guard lock{shard.mutex};
+    std::erase(shard.claimed, chunk.id);
+    shard.claims_changed.notify_all();
     if ((shard.count + 1) * 4 > shard.slots.size() * 3) shard.grow();
     const auto slot = shard.slot_of(chunk.id);
     if (shard.slots[slot] != 0) return;
     if (shard.count % chunks_per_block == 0) shard.blocks.push_back(std::make_unique<Block>());
     (*shard.blocks.back())[shard.count % chunks_per_block] = chunk;
     shard.slots[slot] = static_cast<std::uint32_t>(++shard.count);
+}
+
+void SeenChunks::abandon(const ChunkId& id) {
+    auto& shard = shard_of(id);
+    const std::lock_guard lock{shard.mutex};
+    std::erase(shard.claimed, id);
+    shard.claims_changed.notify_all();
 }
 
 std::size_t SeenChunks::size() const {

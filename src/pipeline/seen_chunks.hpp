@@ -1,7 +1,8 @@
-/// The chunks that this backup has stored itself, so that equal content (zero pages) is stored once.
+/// The chunks that this backup has stored itself, so that equal content (zero pages, copied files) is stored once.
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,8 +16,13 @@ namespace varve {
 class SeenChunks {
 public:
     std::optional<ChunkPlace> find(const ChunkId& id) const;
-    /// Keeps the first place when two threads stored the same chunk: the second copy is harmless.
+    /// Nothing: the caller is the one that stores the chunk, and says what came of it by insert() or abandon(). While another
+    /// thread is at it, waits for what comes of that. Who has claimed a chunk must not ask for another one before.
+    std::optional<ChunkPlace> find_or_claim(const ChunkId& id);
+    /// Keeps the first place, should there be two.
     void insert(const PlacedChunk& chunk);
+    /// Storing a claimed chunk failed: somebody else may try.
+    void abandon(const ChunkId& id);
     std::size_t size() const;
     /// Hands every chunk to `take` and forgets it, giving memory back on the way.
     template <class Take>
@@ -40,6 +46,8 @@ private:
     /// Chunks stand in blocks that never move; `slots` is an open-addressing table of their numbers plus one.
     struct Shard {
         mutable std::mutex mutex;
+        std::condition_variable claims_changed;
+        std::vector<ChunkId> claimed;  ///< one for each thread that is storing
         std::vector<std::unique_ptr<Block>> blocks;
         std::vector<std::uint32_t> slots;
         std::size_t count = 0;
@@ -49,6 +57,7 @@ private:
         }
         /// The slot that holds `id`, or the empty one where it would go. The table must not be empty.
         std::size_t slot_of(const ChunkId& id) const;
+        std::optional<ChunkPlace> find(const ChunkId& id) const;
         void grow();
     };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/large_memory.hpp"
+
 namespace varve {
 
 namespace {
@@ -17,6 +19,7 @@ std::size_t aligned_up(std::size_t bytes) {
 
 WriteBatch::WriteBatch() : buffer_{static_cast<std::uint8_t*>(std::aligned_alloc(alignment, buffer_bytes))} {
     if (!buffer_) throw std::bad_alloc{};
+    advise_large_pages(buffer_.get(), buffer_bytes);
 }
 
 bool WriteBatch::add(std::uint32_t file, std::uint64_t at, ByteView bytes) {

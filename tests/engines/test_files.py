@@ -1,10 +1,15 @@
 """Trees of files: what a backup holds can be looked into, compared and given back in part, and is what was there."""
+import collections
+import contextlib
 import hashlib
 import os
 import pathlib
 import random
+import shutil
 import stat
+import struct
 import subprocess
+import threading
 
 import pytest
 
@@ -264,3 +269,138 @@ def test_several_paths_are_shown_where_they_lie(tree, room, varve):
     assert cat(varve, other.root / "deep/file")[1] == b"x"
     varve.restore(room / "varve" / "out", "--include", str(other.root), source=SOURCE)
     assert (room / "varve" / "out" / top / "other/deep/file").read_text() == "x"
+
+
+def test_a_planted_link_leads_no_restore_outside(tree, varve, room, closing):
+    """Who may write into the target swaps folders for links while it is filled."""
+    chance = random.Random(5)
+    for number in range(400):
+        tree.write(f"many/{number:03}/deep/file", chance.randbytes(100_000))
+    varve.backup(SOURCE)
+    outside = place.make_dir(room / "outside")
+    (outside / "deep").mkdir()
+    place.give(outside / "deep")
+    planted, done = 0, threading.Event()
+
+    def plant(target):
+        nonlocal planted
+        while not (target / "many/399/deep").exists() and not done.is_set():
+            pass  # the folders are made first: now comes the content
+        for number in range(0, 400, 3):
+            with contextlib.suppress(OSError):
+                folder = target / f"many/{number:03}"
+                folder.rename(target / f"moved-{number}")
+                folder.symlink_to(outside)
+                planted += 1
+
+    for attempt in range(20):
+        target = room / f"restored-{attempt}"
+        thread = threading.Thread(target=plant, args=(target,), daemon=True)
+        thread.start()
+        answer = varve.ask("restore", "run", SOURCE, "--to", target)
+        done.set()
+        thread.join()
+        done.clear()
+        assert list(outside.rglob("*")) == [outside / "deep"], f"attempt {attempt}: {answer.document}"
+        shutil.rmtree(target)
+        if planted > 5:
+            break
+    assert planted > 5, "the restores were over before anything was planted"
+
+
+def everything(root):
+    """{path: all that an entry is}: of any kind and name, with its other names, its attributes and whether it has holes."""
+    root, found, names = os.fsencode(root), {}, collections.defaultdict(list)
+    for folder, folders, files in os.walk(root):
+        for path in [os.path.join(folder, name) for name in folders + files] + ([root] if folder == root else []):
+            status, relative = os.lstat(path), os.path.relpath(path, root)
+            kind = stat.S_IFMT(status.st_mode)
+            content = hashlib.sha256(pathlib.Path(os.fsdecode(path)).read_bytes()).hexdigest() if kind == stat.S_IFREG else None
+            attributes = {name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)}
+            if kind == stat.S_IFREG:
+                names[status.st_ino].append(relative)
+            found[relative] = (kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns,
+                               os.readlink(path) if kind == stat.S_IFLNK else None, content, attributes,
+                               kind == stat.S_IFREG and (status.st_size, status.st_blocks * 512 < status.st_size))
+    return found, sorted(sorted(group) for group in names.values() if len(group) > 1)
+
+
+def access_list(*entries):
+    """`system.posix_acl_access` as the kernel takes it: (tag, permissions, id)."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def test_every_kind_of_entry_comes_back(room, closing, binary):
+    user = "root" if os.getuid() == 0 else None
+    made = Tree(room / "tree")
+    made.write("a/file", "content", mode=0o4751)
+    made.write("a/empty", "")
+    made.write("z" * 255, "the longest name there is")
+    made.write(ODD, "any byte but NUL")
+    pathlib.Path(os.fsdecode(os.fsencode(made.root) + b"/\xff\xfe not utf-8")).write_bytes(b"x")
+    for name in ("b/second", "third"):
+        place.make_dir((made.root / name).parent, mode=0o755)
+        os.link(made.root / "a/file", made.root / name)
+    os.symlink("../nowhere", made.root / "a/link")
+    os.mkfifo(made.root / "fifo", 0o620)
+    for name, at, size in (("sparse", 64 << 20, 5), ("end is a hole", 4096, 4096)):
+        with open(made.root / name, "wb") as file:
+            file.seek(at)
+            file.write(b"x" * size)
+            file.truncate(at + size + (1 << 20))
+    os.setxattr(made.root / "a/file", "user.note", b"a\0b")
+    os.setxattr(made.root / "b", "system.posix_acl_default",
+                access_list((1, 7, 0xFFFFFFFF), (2, 5, 4321), (4, 5, 0xFFFFFFFF), (0x10, 5, 0xFFFFFFFF), (0x20, 0, 0xFFFFFFFF)))
+    os.setxattr(made.root / "a/empty", "system.posix_acl_access",
+                access_list((1, 6, 0xFFFFFFFF), (2, 4, 1234), (4, 4, 0xFFFFFFFF), (0x10, 4, 0xFFFFFFFF), (0x20, 0, 0xFFFFFFFF)))
+    if user:
+        os.lchown(made.root / "a/link", 1234, 5678)
+        os.mknod(made.root / "device", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    for path in ("a/link", "fifo", "a", "b", "."):
+        os.utime(made.root / path, ns=(1, 1_600_000_000_123_456_789), follow_symlinks=False)
+    host = closing(Varve(room / "varve", binary=binary, user=user or place.engine_user()))
+    host.sources = [{"name": SOURCE, "driver": "files", "paths": [str(made.root)], "devices": True}]
+    host.write().init()
+
+    host.backup(SOURCE)
+    host.restore(room / "restored", source=SOURCE)
+    assert everything(room / "restored") == everything(made.root)
+
+
+def test_a_tree_that_changes_all_the_time_and_is_not_all_readable(tree, varve, room):
+    """What stands still is whole; what cannot be read is named, one by one."""
+    if os.getuid() != 0:
+        pytest.skip("only root can make what another user may not read")
+    owner = (tree.root / "large.bin").stat()
+    os.lchown(tree.root / "d0-neighbour/link", owner.st_uid, owner.st_gid)  # to another user it could not be given back
+    still = tree.seen()
+    secret = tree.write("not for us", "x")
+    os.chown(secret, 0, 0)
+    secret.chmod(0o600)
+    done = threading.Event()
+
+    def churn():
+        number = 0
+        while not done.is_set():
+            number += 1
+            tree.write(f"churn/{number % 50}", b"x" * (number % 4096))
+            with contextlib.suppress(FileNotFoundError):
+                (tree.root / f"churn/{(number + 25) % 50}").unlink()
+            with open(tree.root / "churn-grows", "ab") as file:
+                file.write(b"y" * 65536)
+
+    thread = threading.Thread(target=churn, daemon=True)
+    thread.start()
+    place.wait_until(lambda: (tree.root / "churn-grows").exists())
+    place.give(tree.root / "churn-grows")
+    try:
+        answer = varve.ask("backup", "run", SOURCE)
+    finally:
+        done.set()
+        thread.join()
+    assert answer.exit_code == 3, answer.document
+    errors = [finding["what"] for finding in answer.document["result"]["backups"][0]["findings"] if finding["level"] == "error"]
+    assert len(errors) == 1 and str(secret) in errors[0], errors
+    varve.restore(room / "restored", source=SOURCE)
+    restored = describe(room / "restored")
+    assert {path: facts for path, facts in restored.items() if "churn" not in path} == still

@@ -61,12 +61,15 @@ def test_the_restored_ledger_equals_the_recorded_prefix(new_cluster, new_varve, 
         restored.remove()
         place.run(["rm", "-rf", room / name])
 
-    # As soon as consistent: each backup ends at its own stop.
-    for one in (backup, second):
-        varve.restore(room / one["id"], "--backup", one["id"])
-        restored = open_restored(room / one["id"], source)
+    # As soon as consistent: each backup ends at its own stop, and --immediate is the newest one's.
+    for name, target, stop in (("first", ["--backup", backup["id"]], backup["stop_time"]),
+                               ("second", ["--backup", second["id"]], second["stop_time"]), ("immediate", ["--immediate"], second["stop_time"])):
+        varve.restore(room / name, *target)
+        restored = open_restored(room / name, source)
         found = {xid for _, xid in restored_rows(restored)}
-        expect_prefix(restored, ledger, history[:1 + max(n for n, record in enumerate(history) if record.commit and record.xid in found)], rows)
+        expected = history[:1 + max(n for n, record in enumerate(history) if record.commit and record.xid in found)]
+        assert expected[-1].time <= datetime.datetime.fromisoformat(stop.replace("Z", "+00:00")), (name, stop)
+        expect_prefix(restored, ledger, expected, rows)
         restored.amcheck()
         restored.remove()
 

@@ -110,7 +110,8 @@ def test_any_transaction_comes_back(new_shop, new_host, room, page_size, until, 
     for writer in writers:
         assert writer.wait(600) == 0
     app.stop()
-    last = place.wait_until(lambda: (lambda n: n >= until and n)(shipped(varve)), 60)
+    varve.do("log", "follow", SOURCE, "--until-caught-up")
+    last = shipped(varve)  # more than `until`: VACUUM and what makes the table are transactions too
     wal = pathlib.Path(f"{app.path}-wal").stat().st_size
     assert wal < 256 << 20, f"the WAL was never begun anew: {wal} bytes"
     assert varve.do("log", "gaps", SOURCE)["gaps"] == []

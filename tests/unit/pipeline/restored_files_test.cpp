@@ -1,5 +1,7 @@
 #include "pipeline/restored_files.hpp"
 
+#include <fcntl.h>
+
 #include <catch2/catch.hpp>
 #include <random>
 #include <thread>
@@ -80,6 +82,53 @@ TEST_CASE("memory that does not lie as the file does is written all the same", "
     RestoredFiles files{{{.path = dir.path() / "f", .size = content.size() - 1}}, WriteMode::create};
     files.write(0, 0, ByteView{content}.subspan(1));
     REQUIRE(std::ranges::equal(read_file(dir.path() / "f"), ByteView{content}.subspan(1)));
+}
+
+TEST_CASE("below a folder no link is followed, whoever planted it and wherever", "[pipeline]") {
+    const test::TempDir dir;
+    const auto tree = dir.path() / "tree", outside = dir.path() / "outside";
+    std::filesystem::create_directories(tree / "a");
+    std::filesystem::create_directory(outside);
+    const auto folder = std::make_shared<const OpenedFolder>(tree, Descriptor{::open(tree.c_str(), O_RDONLY | O_DIRECTORY)});
+    const auto content = random_bytes_of(2 * mib, 1);
+    const auto mode = GENERATE(WriteMode::create, WriteMode::delta);
+    RestoredFiles files{{{.path = tree / "a/whole", .size = content.size(), .within = folder},
+                         {.path = tree / "link/x", .size = 1, .within = folder},
+                         {.path = tree / "last", .size = 1, .within = folder}},
+                        mode};
+
+    files.write(0, 0, content);
+    REQUIRE(read_file(tree / "a/whole") == content);
+    std::filesystem::create_directory_symlink(outside, tree / "link");
+    std::filesystem::create_symlink(outside / "y", tree / "last");
+    for (const std::uint32_t file : {1U, 2U}) REQUIRE_THROWS_AS(files.write(file, 0, ByteView{content}.first(1)), Error);
+    if (mode == WriteMode::create) {
+        // What we made is behind a link now: it stays, and so does what has its name out there.
+        std::filesystem::rename(tree / "a", tree / "moved");
+        std::filesystem::create_directory_symlink(outside, tree / "a");
+        test::write_text(outside / "whole", "somebody else's");
+        REQUIRE_THROWS_AS(files.remove_created(0), Error);
+        REQUIRE(std::filesystem::remove(outside / "whole"));
+    }
+    REQUIRE(std::filesystem::is_empty(outside));
+}
+
+TEST_CASE("pages of zeros in a sparse file stay holes, and every other byte is there", "[pipeline]") {
+    const test::TempDir dir;
+    Bytes content(8 * mib + 5);
+    const auto put = [&](std::size_t at, std::size_t size) {
+        std::ranges::copy(random_bytes_of(size, at), content.begin() + static_cast<std::ptrdiff_t>(at));
+    };
+    put(4095, 2);
+    put(3 * mib, 3 * 4096);
+    put(8 * mib, 5);
+    const auto path = dir.path() / "f";
+    RestoredFiles files{{{.path = path, .size = content.size(), .within = nullptr, .sparse = true}}, WriteMode::create};
+    write_in_pieces(files, 0, content, 7);
+    REQUIRE(read_file(path) == content);
+    struct ::stat status{};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    REQUIRE(status.st_blocks * 512 <= 6 * 4096);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "pipeline/seen_chunks.hpp"
 
+#include <atomic>
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <set>
 #include <thread>
@@ -56,6 +58,40 @@ TEST_CASE("threads that insert and look up at once lose nothing", "[pipeline]") 
         const std::jthread one{work, 0u}, two{work, 10'000u};
     }
     CHECK(seen.size() == 30'000);
+}
+
+TEST_CASE("threads that meet the same chunks at once store each of them once", "[pipeline]") {
+    SeenChunks seen;
+    std::atomic<int> stored{0};
+    std::barrier start{4};
+    const auto work = [&] {
+        start.arrive_and_wait();
+        for (std::uint32_t i = 0; i < 5'000; ++i) {
+            if (seen.find_or_claim(chunk_of(i).id)) continue;
+            std::this_thread::yield();  // the others come to it meanwhile
+            ++stored;
+            seen.insert(chunk_of(i));
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+    }
+    CHECK(stored == 5'000);
+    CHECK(seen.size() == 5'000);
+}
+
+TEST_CASE("a chunk whose storing failed is left to another thread that waits for it", "[pipeline]") {
+    SeenChunks seen;
+    REQUIRE_FALSE(seen.find_or_claim(chunk_of(1).id));
+    std::atomic<bool> claimed{false};
+    {
+        const std::jthread other{[&] { claimed = !seen.find_or_claim(chunk_of(1).id); }};
+        seen.abandon(chunk_of(1).id);
+    }
+    CHECK(claimed);
+    seen.insert(chunk_of(1));
+    CHECK(seen.find_or_claim(chunk_of(1).id));
 }
 
 }  // namespace

@@ -266,9 +266,9 @@ Dumped read_dump(const std::string& text) {
             dumped.restore_points.push_back(between(line, "desc: RESTORE_POINT ", "\n"));
         const bool ends = line.find("desc: COMMIT") != std::string::npos || line.find("desc: ABORT") != std::string::npos;
         if (!line.starts_with("rmgr: Transaction") || !ends) continue;
+        constexpr auto time_length = std::string_view{"2026-11-23 06:50:00.123456"}.size();
         const auto utc = line.find(" UTC");
-        const auto year = line.rfind(" 20", utc);
-        dumped.endings.emplace_back(parse_lsn(between(line, "lsn: ", ",")), line.substr(year + 1, utc - year - 1));
+        dumped.endings.emplace_back(parse_lsn(between(line, "lsn: ", ",")), line.substr(utc - time_length, time_length));
     }
     return dumped;
 }
