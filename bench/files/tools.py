@@ -1,7 +1,7 @@
 """The programs that are compared, each with the same verbs: fresh(), backup(), restore(DIR), stored(), drop().
 
-All encrypt, all compress with zstd at level 3: `--compression zstd,3` of borg; restic's `--compression auto` is the default level of its own
-library, which that describes as about level 3; Varve's default is 3."""
+All encrypt, all compress with zstd at level 2 or 3: `--compression zstd,3` of borg; restic's `--compression auto` is the default level of its own
+library, which that describes as about level 3; Varve's default is 2."""
 import os
 import pathlib
 import pwd

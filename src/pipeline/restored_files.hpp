@@ -53,7 +53,8 @@ private:
 
     Handles handles(std::uint32_t file);
     std::shared_ptr<const Descriptor> open_direct(const File& file, const Descriptor& handle);
-    void write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
+    static void write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes,
+                                   const std::filesystem::path& path);
     static void write_plain(const Descriptor& file, std::uint64_t offset, ByteView bytes, const std::filesystem::path& path);
 
     void flush_now_and_then(const Descriptor& file, std::uint64_t bytes, const std::filesystem::path& path);
