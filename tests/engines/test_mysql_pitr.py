@@ -2,12 +2,11 @@
 import datetime
 import random
 import re
-import threading
 
 import pytest
 
 from support import mysqlzoo, place
-from support.mysqlledger import MysqlLedger, expect_acknowledged, expect_prefix, restored_rows
+from support.mysqlledger import MysqlLedger, commit_times, expect_acknowledged, expect_prefix, restored_rows
 from test_mysql_base import SOURCE, into, new_host, new_mysql, open_restored  # noqa: F401
 
 UTC = datetime.timezone.utc
@@ -72,11 +71,6 @@ def past(new_mysql, new_host, open_restored, room):  # noqa: F811
 WAYS = [("mariadb", "physical"), ("mariadb", "logical"), ("mysql", "logical")]
 
 
-def first_base_end(varve):
-    """The place that the oldest backup stands at."""
-    return varve.do("backup", "show", varve.do("backup", "list", SOURCE)["backups"][-1]["id"])
-
-
 def base_of(varve, history):
     """How many transactions of `history` the oldest backup has already."""
     oldest = varve.do("backup", "list", SOURCE)["backups"][-1]["id"]
@@ -107,27 +101,46 @@ def test_transactions_and_positions_are_exact(past, flavour, method):
     assert mysqlzoo.dump(server, ["shop"]) == mysqlzoo.dump(source, ["shop"])
 
 
-@pytest.mark.parametrize("flavour, method", WAYS[:1] + WAYS[2:])
-def test_random_instants(past, flavour, method, capfd):
-    """What was acknowledged by then is there, nothing is half there, and nothing was committed a second later. MySQL stamps commits to the
-    microsecond, MariaDB's are known to a second at the worst."""
-    source, ledger, varve, restore = past(flavour, method)
-    history = ledger.history()
+def expect_nothing_in_half(server, history, rows):
+    """`rows`: those of the source (a row of a savepoint that was rolled back stands in its log, and nowhere else)."""
+    found = restored_rows(server)
+    for one in history:
+        inside = {seq for seq in one.seqs if seq in rows}
+        assert not inside or inside <= found or not inside & found, f"half of {one}"
+
+
+def test_random_instants_of_mariadb(past):
+    """What was acknowledged by then is there, nothing is half there, and nothing was committed a second later."""
+    source, ledger, varve, restore = past("mariadb", "physical")
+    history, rows = ledger.history(), restored_rows(source)
     oldest = varve.do("backup", "list", SOURCE)["backups"][-1]
     begin = datetime.datetime.fromisoformat(oldest["stop_time"].replace("Z", "+00:00"))
-    times = [one.time for one in ledger.acknowledged if one.time > begin + datetime.timedelta(seconds=1)]
-    dice = random.Random(11)
     slack = datetime.timedelta(seconds=1)
-    rows = restored_rows(source)
-    for instant in sorted(dice.sample(times, place.scaled(20 if method == "physical" else 5))):
+    times = [one.time for one in ledger.acknowledged if one.time > begin + slack]
+    for instant in sorted(random.Random(11).sample(times, place.scaled(20))):
         server = restore("--at", instant.isoformat())
         expect_acknowledged(server, ledger, instant - slack)
+        expect_nothing_in_half(server, history, rows)
         found = restored_rows(server)
         late = [row for row in ledger.acknowledged if row.seq in found and row.time > instant + slack]
         assert not late, f"{instant}: {late[:3]}"
-        for one in history:
-            inside = {seq for seq in one.seqs if seq in rows}
-            assert not inside or inside <= found or not inside & found, f"half of {one} at {instant}"
+        server.stop()
+
+
+def test_random_instants_of_mysql(past):
+    """It stamps each commit with its microsecond: so exact is what comes back."""
+    source, ledger, varve, restore = past("mysql", "logical")
+    history, rows = ledger.history(), restored_rows(source)
+    first = base_of(varve, history)
+    stamps = commit_times(source)
+    number_of = {gtid: number for number, (gtid, _) in enumerate(stamps)}
+    dice = random.Random(11)
+    for one in sorted(dice.sample(history[first + 20:], place.scaled(20)), key=lambda one: number_of[one.gtid]):
+        instant = stamps[number_of[one.gtid]][1] - datetime.timedelta(microseconds=dice.choice([0, 1]))
+        beyond = next((number for number, (_, stamp) in enumerate(stamps) if stamp > instant), len(stamps))
+        server = restore("--at", instant.isoformat())
+        expect_prefix(server, ledger, [each for each in history if number_of[each.gtid] < beyond])
+        expect_nothing_in_half(server, history, rows)
         server.stop()
 
 

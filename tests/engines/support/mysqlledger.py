@@ -13,6 +13,8 @@ import time
 
 import pymysql
 
+from . import place
+
 UTC = datetime.timezone.utc
 DATABASE = "shop"
 
@@ -188,6 +190,21 @@ class MysqlLedger:
                     found.append(Transaction(file, end, gtid_of(gtid), tuple(seqs)))
                     seqs = []
         return found
+
+
+def commit_times(server):
+    """[(GTID, when it was committed by MySQL's own stamp)], in the order of the log, whatever the transactions did."""
+    found = []
+    for file in server.binlogs():
+        text = place.run([server.program("binlog"), "--no-defaults", server.data / file], timeout=120).stdout
+        stamp = None
+        for line in text.splitlines():
+            if told := re.match(r"# immediate_commit_timestamp=(\d+)", line):
+                stamp = int(told.group(1))
+            elif (told := re.match(r"SET @@SESSION.GTID_NEXT= '([^']+:\d+)'", line)) and stamp:
+                found.append((told.group(1), datetime.datetime.fromtimestamp(0, UTC) + datetime.timedelta(microseconds=stamp)))
+                stamp = None
+    return found
 
 
 def gtid_of(info):

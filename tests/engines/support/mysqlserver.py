@@ -57,6 +57,30 @@ def need(flavour):
         pytest.skip("no MariaDB here: scripts/deps installs mariadb-server")
 
 
+def server_command(flavour):
+    if flavour == "mariadb":
+        return [shutil.which("mariadbd"), "--no-defaults"]
+    home = mysql9_home()
+    return [home / "bin/mysqld", "--no-defaults", f"--basedir={home}/usr", f"--lc-messages-dir={home}/usr/share/mysql",
+            f"--character-sets-dir={home}/usr/share/mysql/charsets", f"--plugin-dir={home}/usr/lib/mysql/plugin"]
+
+
+@functools.cache
+def fresh_data(flavour):
+    """A data directory as it is installed: made once, copied for each server, which gives itself a name of its own."""
+    home = place.new_base()
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    temporary = {"TMPDIR": str(place.make_dir(home / "tmp"))}
+    data = place.make_dir(home / "data")
+    if flavour == "mariadb":
+        place.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+                   "--skip-test-db", "--skip-name-resolve"], timeout=180, env=temporary)
+    else:
+        place.run([*server_command(flavour), "--initialize-insecure", f"--datadir={data}"], timeout=300, env=temporary)
+        (data / "auto.cnf").unlink(missing_ok=True)
+    return data
+
+
 class PrivateMysql:
     """One server. `flavour`: "mariadb" (the distribution's) or "mysql" (9.x). Use it as a context manager, or call stop()."""
 
@@ -88,22 +112,10 @@ class PrivateMysql:
         separator = "" if self.flavour == "mysql" or not name else "-"
         return self.bin / f"{base}{separator}{name}"
 
-    def _server(self):
-        if self.flavour == "mariadb":
-            return [shutil.which("mariadbd"), "--no-defaults"]
-        home = mysql9_home()
-        return [home / "bin/mysqld", "--no-defaults", f"--basedir={home}/usr", f"--lc-messages-dir={home}/usr/share/mysql",
-                f"--character-sets-dir={home}/usr/share/mysql/charsets", f"--plugin-dir={home}/usr/lib/mysql/plugin"]
-
     def create(self, settings=None):
         """A data directory with the users root (no password, this machine) and varve."""
         self.settings = {**COMMON, **ONLY[self.flavour], "server-id": 1 + self.port % 30000, **(settings or {})}
-        if self.flavour == "mariadb":
-            place.run(["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
-                       "--skip-test-db", "--skip-name-resolve"], timeout=180, env=self.temporary)
-        else:
-            place.make_dir(self.data)
-            place.run([*self._server(), "--initialize-insecure", f"--datadir={self.data}"], timeout=300, env=self.temporary)
+        place.run(["cp", "-a", fresh_data(self.flavour), self.data])
         return self
 
     def configure(self, **settings):
@@ -114,7 +126,7 @@ class PrivateMysql:
 
     def start(self, wait=True, timeout=180, extra=()):
         options = [f"--{name}={value}" if value != "" else f"--{name}=" for name, value in self.settings.items() if value is not None]
-        arguments = [*self._server(), f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
+        arguments = [*server_command(self.flavour), f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
                      f"--pid-file={self.directory}/server.pid", *options, *extra]
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen([str(part) for part in arguments], stdout=log, stderr=log, cwd="/tmp", env={**os.environ, **self.temporary}, **place.as_user())
