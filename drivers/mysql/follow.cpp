@@ -62,6 +62,7 @@ struct Follower::Session {
     std::uint64_t file_begins_at = 0;
     std::uint64_t taken = 0;  ///< the end of what went into the sink
     std::unique_ptr<BinlogReader> reader;
+    std::optional<Connection> watch;  ///< asks, while the stream is silent
 
     bool is_begun() const noexcept { return !map.lineage.empty(); }
 };
@@ -79,6 +80,8 @@ Task<> Follower::follow(std::optional<LogPosition> from, LogSink& sink) {
     Session session;
     session.asked = co_await on_pool(pools_.blocking, [connection = settings_.connection] { return ask(connection); });
     session.from = {session.asked.end.file, 0};
+    // A log that was cut before anything of it was archived: backups may stand in it already.
+    if (!from && begun_ && !lost_) from = LogPosition{known_->map.lineage, 0, {}};
     std::exception_ptr failure;
     try {
         if (from) co_await resume(session, *from, sink);
@@ -112,9 +115,6 @@ Task<> Follower::resume(Session& session, LogPosition from, LogSink& sink) {
     session.map.lineage = from.lineage;
     session.taken = from.at;
     const auto parts = parse_lineage(from.lineage);
-    if (parts.server != session.asked.server.uuid)
-        throw cannot_join("the server that answers is " + session.asked.server.uuid + ", and the log that is archived is of " +
-                          parts.server);
     LogMap map{.lineage = from.lineage, .files = {parts.first}};
     if (const auto archived = sink.durable_lineage(); archived && archived->name == from.lineage) map = map_of(*archived);
     if (known_ && known_->map.lineage == from.lineage)
@@ -125,8 +125,22 @@ Task<> Follower::resume(Session& session, LogPosition from, LogSink& sink) {
     if (!place) throw cannot_join("it is not known which binlog file the archive ends in");
     const auto* mapped = map.find(place->file);
     const auto expected = mapped != nullptr ? mapped->fingerprint : Fingerprint{};
-    const auto found = co_await on_pool(
-        pools_.blocking, [connection = settings_.connection, file = place->file] { return ask_fingerprint(connection, file); });
+    // Not the server's name, which MariaDB makes of its port and network card: the file tells whose log it is.
+    const bool is_renamed = parts.server != session.asked.server.uuid;
+    const auto stranger = [&] {
+        return cannot_join("the server that answers is " + session.asked.server.uuid + ", and the log that is archived is of " +
+                           parts.server);
+    };
+    Fingerprint found;
+    try {
+        found = co_await on_pool(pools_.blocking, [connection = settings_.connection, file = place->file] {
+            return ask_fingerprint(connection, file);
+        });
+    } catch (const Error& error) {
+        if (is_renamed && error.fault() == Fault::missing) throw stranger();
+        throw;
+    }
+    if (is_renamed && found != expected) throw stranger();
     if (!expected.empty() && found != expected)
         throw cannot_join("the server's " + place->file + " is another file than the one that is archived under this name");
 
@@ -201,7 +215,31 @@ Task<> Follower::take_piece(Session& session, BinlogPiece piece, LogSink& sink) 
         session.taken = std::max(session.taken, end);
         co_await sink.append(std::move(run));
     }
-    if (piece.known_through) sink.known_through(end, *piece.known_through);
+    if (!piece.known_through) co_return;
+    const bool is_end = co_await is_still_read(session, {piece.file, piece.to});
+    if (is_end) sink.known_through(end, *piece.known_through);
+}
+
+/// Silence at `place` means that the log ends there; or, in MySQL, that it was begun anew beneath the stream, which is told only
+/// when the new file has become longer than the old one was.
+Task<bool> Follower::is_still_read(Session& session, BinlogPlace place) {
+    auto ask_end = [&watch = session.watch, connection = settings_.connection]() -> std::optional<BinlogPlace> {
+        try {
+            if (!watch) watch.emplace(connection);
+            return ask_binlog_end(*watch);
+        } catch (const Error&) {
+            watch.reset();
+            return std::nullopt;  // nothing is known then, and the stream itself says what is wrong with the server
+        }
+    };
+    const auto end = co_await on_pool(pools_.blocking, std::move(ask_end));
+    if (!end) co_return false;
+    const bool is_behind =
+        end->file == place.file ? end->offset < place.offset : find_number_of(end->file) < find_number_of(place.file);
+    if (is_behind)
+        throw cannot_join("the server's log was begun anew: it ends at " + to_text(*end) + ", and was read up to " +
+                          to_text(place));
+    co_return true;
 }
 
 /// A piece that begins a file: the lineage's first, the next one, or the one that was read before, from its begin once more.
@@ -242,7 +280,7 @@ Task<> Follower::begin(Session& session, LogSink& sink) {
     next.server_id = server.server_id();
     next.map = session.map;
     known_ = std::move(next);
-    live_ = true;
+    live_ = begun_ = true;
     lost_.reset();
     co_await save();
 }
@@ -291,20 +329,29 @@ Task<std::string> Follower::identity(ServerFacts server) {
     co_await load();
     if (!known_ || known_->identity.empty()) co_return server.uuid;
     if (known_->servers.contains(server.uuid)) co_return known_->identity;
-    auto ask_theirs = [connection = settings_.connection, flavour = server.flavour] {
+    struct Theirs {
+        std::string gtids;
+        std::vector<BinlogFile> files;
+    };
+    auto ask_theirs = [connection = settings_.connection, server] {
         Connection session{connection};
-        return ask_gtids(session, flavour);
+        Theirs theirs{.gtids = ask_gtids(session, server.flavour), .files = {}};
+        if (server.is_on("log_bin")) theirs.files = ask_binlog_files(session);
+        return theirs;
     };
     const auto theirs = co_await on_pool(pools_.blocking, std::move(ask_theirs));
-    co_return continues(*known_, server, theirs) ? known_->identity : server.uuid;
+    const bool is_ours =
+        continues(*known_, server, theirs.gtids) || co_await is_still_there(known_->map, server.uuid, theirs.files);
+    co_return is_ours ? known_->identity : server.uuid;
 }
 
 // ------------------------------------------------------------------------------------------------------------------ places
 
-Task<bool> Follower::is_still_there(LogMap map, std::vector<BinlogFile> on_server) {
+Task<bool> Follower::is_still_there(LogMap map, std::string server, std::vector<BinlogFile> on_server) {
     const auto& newest = map.files.back();
     const bool is_listed = std::ranges::find(on_server, newest.name, &BinlogFile::name) != on_server.end();
-    if (!is_listed || newest.fingerprint.empty()) co_return is_listed;
+    if (!is_listed) co_return false;
+    if (newest.fingerprint.empty()) co_return parse_lineage(map.lineage).server == server;
     auto compare = [connection = settings_.connection, newest] {
         return ask_fingerprint(connection, newest.name) == newest.fingerprint;
     };
@@ -321,9 +368,10 @@ Task<LocatedPlace> Follower::locate(BinlogPlace place) {
         Connection session{connection};
         return Found{.server = ask_server(session), .files = ask_binlog_files(session)};
     });
-    if (known_ && parse_lineage(known_->map.lineage).server == found.server.uuid) {
+    if (known_) {
         const auto map = known_->map;
-        const bool holds = live_ || co_await is_still_there(map, found.files);
+        const bool is_read = live_ && parse_lineage(map.lineage).server == found.server.uuid;
+        const bool holds = is_read || co_await is_still_there(map, found.server.uuid, found.files);
         if (const auto at = holds ? map.find_position(place, found.files) : std::nullopt)
             co_return LocatedPlace{make_lineage(map, found.server), position_in(map.lineage, *at, place)};
     }

@@ -58,11 +58,13 @@ private:
     Task<> stream(Session& session, LogSink& sink);
     Task<> take(Session& session, LogSink& sink);
     Task<> take_piece(Session& session, BinlogPiece piece, LogSink& sink);
+    Task<bool> is_still_read(Session& session, BinlogPlace place);
     Task<> enter_file(Session& session, const BinlogPiece& piece, LogSink& sink);
     Task<> begin(Session& session, LogSink& sink);
     Task<> keep_durable(LogSink& sink);
     Task<> save();
-    Task<bool> is_still_there(LogMap map, std::vector<BinlogFile> on_server);
+    /// Whether the newest of these files is the one that the server has under its name.
+    Task<bool> is_still_there(LogMap map, std::string server, std::vector<BinlogFile> on_server);
     std::optional<std::string> find_gtids_at(const LogPosition& position) const;
     std::exception_ptr judge(Session& session, std::exception_ptr failure);
 
@@ -74,6 +76,7 @@ private:
     bool loaded_ = false;
     std::optional<SavedLog> known_;    ///< what is followed, or was last
     bool live_ = false;                ///< known_ is what a stream is reading now
+    bool begun_ = false;               ///< or has read, since this object is there
     std::optional<LogPosition> lost_;  ///< the log could not go on from there
     struct Mark {
         std::uint64_t at = 0;

@@ -1,6 +1,8 @@
 """Every binlog of MariaDB and MySQL is archived byte for byte, through everything that happens to a server and to us."""
 import contextlib
+import datetime
 import os
+import re
 import signal
 import socket
 import struct
@@ -83,6 +85,11 @@ def lineages(varve):
     return varve.do("log", "list", SOURCE)["lineages"]
 
 
+def expect_one_lineage(varve):
+    gaps = varve.ask("log", "gaps", SOURCE).document["result"]["gaps"]
+    assert len(lineages(varve)) == 1 and gaps == [], f"{gaps}\n{varve.log_text()}"
+
+
 def test_archived_binlogs_are_the_servers_through_rotations(new_server, new_host, room, flavour):
     server = new_server(flavour, settings={"max-binlog-size": "64K"})
     first = server.position()[0]
@@ -91,6 +98,7 @@ def test_archived_binlogs_are_the_servers_through_rotations(new_server, new_host
     with ledger.running():
         ledger.wait_for(100)
         varve.serve()
+        place.wait_until(lambda: varve.durable(SOURCE), 60)
         ledger.wait_for(150)
         server.flush_logs()
         ledger.wait_for(150)
@@ -101,8 +109,7 @@ def test_archived_binlogs_are_the_servers_through_rotations(new_server, new_host
     wanted = [name for name in server.binlogs() if name >= min(archived)]
     assert sorted(archived) == wanted and len(wanted) > 3, (first, wanted)
     assert expect_equal(archived, server) > 100_000
-    assert len(lineages(varve)) == 1
-    assert varve.do("log", "gaps", SOURCE)["gaps"] == []
+    expect_one_lineage(varve)
 
 
 class CuttingProxy:
@@ -162,7 +169,7 @@ def test_a_connection_that_is_cut_inside_events_costs_nothing(new_server, new_ho
     archived = exported(varve, room / "out")
     assert sorted(archived) == server.binlogs()[-len(archived):]
     expect_equal(archived, server)
-    assert len(lineages(varve)) == 1 and varve.do("log", "gaps", SOURCE)["gaps"] == []
+    expect_one_lineage(varve)
 
 
 def test_a_server_that_is_killed_leaves_no_gap(new_server, new_host, room, flavour):
@@ -182,7 +189,7 @@ def test_a_server_that_is_killed_leaves_no_gap(new_server, new_host, room, flavo
     archived = exported(varve, room / "out")
     assert sorted(archived) == server.binlogs()[-len(archived):] and len(archived) >= 4
     expect_equal(archived, server)
-    assert len(lineages(varve)) == 1 and varve.do("log", "gaps", SOURCE)["gaps"] == []
+    expect_one_lineage(varve)
 
 
 def test_varve_that_is_killed_goes_on_where_it_was(new_server, new_host, room, flavour):
@@ -202,7 +209,7 @@ def test_varve_that_is_killed_goes_on_where_it_was(new_server, new_host, room, f
     archived = exported(varve, room / "out")
     assert sorted(archived) == server.binlogs()[-len(archived):]
     expect_equal(archived, server)
-    assert len(lineages(varve)) == 1 and varve.do("log", "gaps", SOURCE)["gaps"] == []
+    expect_one_lineage(varve)
 
 
 def test_checksums_may_be_switched_while_the_log_is_followed(new_server, new_host, room, flavour):
@@ -219,7 +226,7 @@ def test_checksums_may_be_switched_while_the_log_is_followed(new_server, new_hos
     archived = exported(varve, room / "out")
     assert sorted(archived) == server.binlogs()[-len(archived):] and len(archived) >= 4
     expect_equal(archived, server)
-    assert len(lineages(varve)) == 1
+    expect_one_lineage(varve)
 
 
 def test_compressed_events_pass_as_they_are(new_server, new_host, room, flavour):
@@ -262,19 +269,46 @@ def test_an_encrypted_log_is_archived_as_the_server_sends_it(new_server, new_hos
     for name, content in archived.items():
         assert content == (raw / name).read_bytes()[:len(content)] and len(content) == (raw / name).stat().st_size, name
         assert content != server.binlog_bytes(name)
-    assert len(lineages(varve)) == 1
+    expect_one_lineage(varve)
 
 
-def follow_until_new_lineage(varve, known, server):
-    """Until the log goes on in a lineage that was not there."""
+def follow_until_new_lineage(varve, known, inside):
+    """Until the log goes on in a lineage that was not there. The gap is shown, a base backup was taken at once, and what cannot be had is refused by name:
+    `inside` is an instant of the gap."""
     def another():
         """the log goes on in another lineage"""
         return [one for one in lineages(varve) if one["name"] not in known and one["stretches"]]
     found = place.wait_until(another, 60)
-    assert varve.ask("log", "gaps", SOURCE).exit_code == 20
-    gaps = varve.ask("log", "gaps", SOURCE).document["result"]["gaps"]
+    gaps = varve.ask("log", "gaps", SOURCE)
+    assert gaps.exit_code == 20
+    gaps = gaps.document["result"]["gaps"]
     assert len(gaps) == 1 and gaps[0]["lineage"] in known and gaps[0]["reason"], gaps
+
+    def another_base():
+        """a base backup was taken after the gap"""
+        return any(moment(one["stop_time"]) > inside for one in varve.do("backup", "list", SOURCE)["backups"])
+    place.wait_until(another_base, 90)
+    error = varve.refused("restore", "plan", SOURCE, "--at", inside.isoformat(), code="point_not_recoverable", exit_code=22)
+    before, after = (moment(error["context"][name]) for name in ("nearest_before", "nearest_after"))
+    assert before < inside < after and error["context"]["nearest_before"] in error["remedy"], error
+    varve.do("restore", "plan", SOURCE, "--at", error["context"]["nearest_before"])
+    varve.do("restore", "plan", SOURCE, "--latest")
     return found[0]["name"]
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def begin_with_base(varve, server, ledger):
+    """The service follows, has its first base, and something of the log behind it is archived; the lineages that it is in."""
+    varve.serve()
+    place.wait_until(lambda: varve.do("backup", "list", SOURCE)["backups"], 60)
+    return begun(varve, server, ledger)
 
 
 def begun(varve, server, ledger):
@@ -293,12 +327,12 @@ def test_a_reset_log_is_a_new_lineage_and_a_gap(new_server, new_host, room, flav
     server = new_server(flavour)
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
-    known = begun(varve, server, ledger)
+    known = begin_with_base(varve, server, ledger)
     server.reset()
+    inside = now()
     with ledger.running():
         ledger.wait_for(60)
-    new = follow_until_new_lineage(varve, known, server)
+    new = follow_until_new_lineage(varve, known, inside)
     caught_up(varve)
     archived = exported(varve, room / "out", new)
     assert sorted(archived) == server.binlogs()
@@ -311,18 +345,18 @@ def test_a_log_of_the_same_name_and_length_is_another_one(new_server, new_host, 
     server.reset()
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
-    known = begun(varve, server, ledger)
+    known = begin_with_base(varve, server, ledger)
     file, end = server.position()
     varve.stop()
     server.reset()
+    inside = now()
     server.execute("DROP DATABASE shop")
     again = MysqlLedger(server).create()
     while server.position()[0] == file and server.position()[1] <= end:
         again.write(20)
     assert server.position()[0] == file
     varve.serve()
-    new = follow_until_new_lineage(varve, known, server)
+    new = follow_until_new_lineage(varve, known, inside)
     caught_up(varve)
     expect_equal(exported(varve, room / "out", new), server)
 
@@ -331,16 +365,16 @@ def test_a_purge_behind_us_is_a_gap(new_server, new_host, room, flavour):
     server = new_server(flavour)
     varve = new_host(server)
     ledger = MysqlLedger(server).create()
-    varve.serve()
-    known = begun(varve, server, ledger)
+    known = begin_with_base(varve, server, ledger)
     varve.stop()
+    inside = now()
     for _ in range(3):
         ledger.write(20)
         newest = server.flush_logs()
     server.purge_to(newest)
     ledger.write(20)
     varve.serve()
-    new = follow_until_new_lineage(varve, known, server)
+    new = follow_until_new_lineage(varve, known, inside)
     caught_up(varve)
     archived = exported(varve, room / "out", new)
     assert sorted(archived) == [newest]
@@ -353,11 +387,11 @@ def test_a_replica_that_takes_over_is_followed_in_a_lineage_of_its_own(new_serve
     ledger = MysqlLedger(server).create()
     replica = new_server(flavour, name="replica", settings=replicates, users=False).follow(server)
     varve = new_host(server)
-    varve.serve()
-    known = begun(varve, server, ledger)
+    known = begin_with_base(varve, server, ledger)
     identity = identity_of(varve)
     replica.wait_replicated(server)
     varve.stop()
+    inside = now()
     replica.stop_following()
     server.stop()
     # As a floating address does: the same user and place, another server behind it.
@@ -366,7 +400,7 @@ def test_a_replica_that_takes_over_is_followed_in_a_lineage_of_its_own(new_serve
     ledger.server = replica
     with ledger.running():
         ledger.wait_for(60)
-    new = follow_until_new_lineage(varve, known, replica)
+    new = follow_until_new_lineage(varve, known, inside)
     caught_up(varve)
     archived = exported(varve, room / "out", new)
     expect_equal(archived, replica)
@@ -390,6 +424,31 @@ def test_a_stranger_under_the_same_address_has_another_identity(new_server, new_
     assert identity and identity_of(varve) != identity
 
 
+def test_a_server_that_calls_itself_otherwise_goes_on_in_its_lineage(new_server, new_host, room):
+    """MariaDB makes its name of its port and network card: in a new container it has another one, and the same files."""
+    server = new_server("mariadb")
+    varve = new_host(server)
+    ledger = MysqlLedger(server).create()
+    known, identity = begin_with_base(varve, server, ledger), identity_of(varve)
+    name = server.value("SELECT @@server_uid")
+    varve.stop()
+    server.stop()
+    server.port = place.free_port()
+    server.start()
+    assert server.value("SELECT @@server_uid") != name
+    varve.sources[0]["connection"] = f"mysql://varve@127.0.0.1:{server.port}"
+    varve.write().serve()
+    with ledger.running():
+        ledger.wait_for(60)
+    caught_up(varve)
+    archived = exported(varve, room / "out")
+    assert sorted(archived) == server.binlogs()[-len(archived):]
+    expect_equal(archived, server)
+    expect_one_lineage(varve)
+    assert identity_of(varve) == identity and [one["name"] for one in lineages(varve)] == known
+    varve.backup(SOURCE)
+
+
 def test_a_stop_is_prompt_while_the_server_is_silent_and_while_it_sends(new_server, new_host, flavour):
     server = new_server(flavour)
     varve = new_host(server)
@@ -403,8 +462,9 @@ def test_a_stop_is_prompt_while_the_server_is_silent_and_while_it_sends(new_serv
         assert varve.stop(timeout=8) == 0
     os.kill(server.pid(), signal.SIGSTOP)
     try:
+        before = varve.log.stat().st_size
         varve.serve(ready=False)
-        place.wait_until(lambda: varve.child.poll() is None and varve.log_text(), 20)
+        place.wait_until(lambda: varve.log.stat().st_size > before, 20)  # it takes signals now
         assert varve.stop(timeout=25) == 0
     finally:
         os.kill(server.pid(), signal.SIGCONT)
@@ -431,6 +491,83 @@ def test_check_says_what_is_wrong_with_a_server_and_how_to_mend_it(new_server, n
     findings = varve.ask("check", SOURCE).document["result"]["sources"][0]["findings"]
     grant = next(one["remedy"] for one in findings if "REPLICATION SLAVE" in one["remedy"])
     server.execute(grant.rstrip(";"))
+
+
+def findings(varve):
+    """All but that nobody follows the log, which is so."""
+    told = varve.ask("check", SOURCE).document["result"]["sources"][0]["findings"]
+    return [one for one in told if "round trip" not in one["what"]]
+
+
+def found(varve, word):
+    """The finding that has this word in it."""
+    told = findings(varve)
+    return next((one for one in told if word in one["what"]), None) or pytest.fail(f"nobody says {word}: {told}")
+
+
+def mend(server, finding):
+    """What the remedy says, done: a statement at once, a line of the configuration at the next start."""
+    line = re.search(r"Write (\w+) = (\w+) into the server's configuration", finding["remedy"])
+    if line:
+        server.configure(**{line.group(1): line.group(2)}).restart()
+    elif finding["remedy"].startswith("Take "):
+        server.configure(**dict.fromkeys(re.findall(r"(binlog[-_]\w+(?:-db)?)", finding["remedy"]))).restart()
+    else:
+        server.execute(finding["remedy"].split(";")[0])
+
+
+# What is wrong, how it is made so (a statement, or settings for a restart), and the word that names it.
+WRONG = [
+    ("binlog_format", "SET GLOBAL binlog_format = 'STATEMENT'"),
+    ("MIXED", "SET GLOBAL binlog_format = 'MIXED'"),
+    ("binlog_row_image", "SET GLOBAL binlog_row_image = 'MINIMAL'"),
+    ("binlog_checksum", "SET GLOBAL binlog_checksum = NONE"),
+    ("sync_binlog", "SET GLOBAL sync_binlog = 0"),
+    ("innodb_flush_log_at_trx_commit", "SET GLOBAL innodb_flush_log_at_trx_commit = 2"),
+    ("keeps its log for", "SET GLOBAL binlog_expire_logs_seconds = 3600"),
+    ("server_id is 0", {"mysql": "SET GLOBAL server_id = 0"}),
+    ("writes no binlog", {"log-bin": None, "skip-log-bin": ""}),
+    ("Binlog_Do_DB", {"binlog-do-db": "some"}),
+    ("Binlog_Ignore_DB", {"binlog-ignore-db": "some"}),
+    ("read the binlog", "REVOKE REPLICATION SLAVE ON *.* FROM {user}"),
+    ("ask where the binlog is", {"mariadb": "REVOKE BINLOG MONITOR ON *.* FROM {user}", "mysql": "REVOKE REPLICATION CLIENT ON *.* FROM {user}"}),
+    ("take consistent backups", "REVOKE RELOAD ON *.* FROM {user}"),
+    ("no redo log", {"mysql": "ALTER INSTANCE DISABLE INNODB REDO_LOG"}),
+    ("without transactions", "CREATE TABLE checked.plain (id INT PRIMARY KEY) ENGINE=MyISAM"),
+    ("without a primary key", "CREATE TABLE checked.keyless (id INT) ENGINE=InnoDB"),
+]
+
+
+def test_check_names_everything_that_is_wrong_and_its_remedy_mends_it(new_server, new_host, flavour):
+    server = new_server(flavour)
+    varve = new_host(server)
+    server.execute("CREATE DATABASE checked")
+    assert findings(varve) == []
+    for word, wrong in WRONG:
+        if isinstance(wrong, dict) and not set(wrong) & set(FLAVOURS):
+            server.configure(**wrong).restart()
+        elif statement := wrong if isinstance(wrong, str) else wrong.get(flavour):
+            server.execute(*{statement.format(user=f"'varve'@'{host}'") for host in ("localhost", "127.0.0.1")})
+        else:
+            continue
+        finding = found(varve, word)
+        assert finding["remedy"], finding
+        if "skip-log-bin" in wrong:
+            server.configure(skip_log_bin=None)
+        mend(server, finding)
+        assert findings(varve) == [], f"the remedy for {word!r} ({finding['remedy']}) did not help"
+
+
+def test_check_says_what_a_replica_lacks(new_server, new_host, flavour):
+    server = new_server(flavour)
+    MysqlLedger(server).create().write(3)
+    replica = new_server(flavour, name="replica", settings={"log-slave-updates" if flavour == "mariadb" else "log-replica-updates": "OFF"}, users=False).follow(server)
+    replica.wait_replicated(server)
+    varve = new_host(replica, password=server.source()["password"])  # the user came with the rest
+    finding = found(varve, "this server is a replica")
+    assert "updates" in finding["what"]
+    mend(replica, finding)
+    assert not [one for one in findings(varve) if "replica" in one["what"]]
 
 
 def test_check_tells_what_the_server_purges_before_it_is_archived(new_server, new_host, flavour):
