@@ -154,31 +154,48 @@ private:
 
     // --------------------------------------------------------------------------------------------------------- MySQL
 
+    /// In this order: a statement that alters a table takes the global lock first and the instance's then. Locked the other way
+    /// round it would wait for us and we for it, and the server would end *it*.
     void by_locks() {
-        const auto ddl = Steady::now();
-        const bool instance = lock_instance();
-        snapshot_.schema = read_schema(holder_);
-        const auto commits = Steady::now();
+        wait_for_long_statements();
+        const auto begin = Steady::now();
         holder_.execute("FLUSH TABLES WITH READ LOCK");
+        const bool instance = lock_instance();
+        if (!instance) snapshot_.schema = read_schema(holder_);
         begin_transactions();
         snapshot_.coordinates = find_place_of_mysql();
         snapshot_.time = ask_time(holder_);
         holder_.execute("UNLOCK TABLES");
-        snapshot_.commits_held = since(commits);
-        if (instance) holder_.execute("UNLOCK INSTANCE");
-        snapshot_.ddl_held = instance ? since(ddl) : snapshot_.commits_held;
+        snapshot_.commits_held = since(begin);
+        if (instance) {
+            snapshot_.schema = read_schema(holder_);
+            holder_.execute("UNLOCK INSTANCE");
+        }
+        snapshot_.ddl_held = since(begin);
         snapshot_.releases_tables = true;
     }
 
-    bool lock_instance() {
+    /// What reads or alters a table for long makes the global lock wait, and all commits with it. Here it holds up only what
+    /// wants the same table.
+    void wait_for_long_statements() {
+        holder_.execute("FLUSH NO_WRITE_TO_BINLOG TABLES");
+        if (try_to_lock_instance()) holder_.execute("UNLOCK INSTANCE");
+    }
+
+    bool try_to_lock_instance() {
         try {
             holder_.execute("LOCK INSTANCE FOR BACKUP");
-            return true;
         } catch (const Error& error) {
             if (error.fault() != Fault::denied) throw;
+            return false;
         }
+        return true;
+    }
+
+    bool lock_instance() {
+        if (try_to_lock_instance()) return true;
         snapshot_.findings.push_back({Finding::Level::warning,
-                                      "the user may not lock the instance, so that tables may be altered while they are listed",
+                                      "the user may not lock the instance: commits wait while tables are listed",
                                       "GRANT BACKUP_ADMIN ON *.* to the user of this source."});
         return false;
     }
