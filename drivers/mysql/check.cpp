@@ -139,13 +139,20 @@ void check_engine(Connection& connection, std::vector<Finding>& findings) {
                             "ALTER INSTANCE ENABLE INNODB REDO_LOG;"});
 }
 
-/// Up to a few names, and how many there are.
+/// Up to a few names of tables, and whether there are more. A row: database, table.
 std::string some_of(const Rows& rows) {
     constexpr std::size_t shown = 3;
     std::string names;
     for (std::size_t row = 0; row < std::min(rows.size(), shown); ++row)
-        names += (row == 0 ? "" : ", ") + rows.text(row, std::size_t{0});
+        names += (row == 0 ? "" : ", ") + rows.text(row, std::size_t{0}) + "." + rows.text(row, std::size_t{1});
     return names + (rows.size() > shown ? " and more" : "");
+}
+
+/// The statement for the first of them.
+std::string alter_first(const Rows& rows, const std::string& change) {
+    const auto table =
+        Connection::identifier(rows.text(0, std::size_t{0})) + "." + Connection::identifier(rows.text(0, std::size_t{1}));
+    return "ALTER TABLE " + table + " " + change + ";" + (rows.size() > 1 ? " and the others alike." : "");
 }
 
 constexpr const char* not_ours = "('mysql', 'sys', 'information_schema', 'performance_schema')";
@@ -200,16 +207,16 @@ std::vector<Finding> check_session(Connection& connection, const ServerFacts& se
 std::vector<Finding> check_tables(Connection& connection) {
     std::vector<Finding> findings;
     const auto plain = connection.query(
-        std::string{"SELECT concat(table_schema, '.', table_name) FROM information_schema.tables WHERE "
+        std::string{"SELECT table_schema, table_name FROM information_schema.tables WHERE "
                     "table_type = 'BASE TABLE' AND engine IN ('MyISAM', 'Aria', 'CSV', 'ARCHIVE', 'MRG_MyISAM') AND "
                     "table_schema NOT IN "} +
         not_ours + " LIMIT 4");
     if (!plain.empty())
         findings.push_back({Level::warning,
                             "tables without transactions: " + some_of(plain) + "; a backup has them as of no one commit",
-                            "ALTER TABLE … ENGINE = InnoDB;"});
+                            alter_first(plain, "ENGINE = InnoDB")});
     const auto keyless = connection.query(
-        std::string{"SELECT concat(t.table_schema, '.', t.table_name) FROM information_schema.tables t LEFT JOIN "
+        std::string{"SELECT t.table_schema, t.table_name FROM information_schema.tables t LEFT JOIN "
                     "information_schema.table_constraints c ON c.table_schema = t.table_schema AND c.table_name = "
                     "t.table_name AND c.constraint_type = 'PRIMARY KEY' WHERE t.table_type = 'BASE TABLE' AND "
                     "c.constraint_name IS NULL AND t.table_schema NOT IN "} +
@@ -218,7 +225,7 @@ std::vector<Finding> check_tables(Connection& connection) {
         findings.push_back({Level::warning,
                             "tables without a primary key: " + some_of(keyless) +
                                 "; replaying their rows is slow, and copies of them are not parallel",
-                            "ALTER TABLE … ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY;"});
+                            alter_first(keyless, "ADD COLUMN added_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY")});
     return findings;
 }
 

@@ -42,6 +42,10 @@ std::vector<Finding> look_at_horizon(Connection& connection, const ConnectionSet
     return check_horizon(server, next, begun_at(ask_fingerprint(settings, std::next(found)->name)), now);
 }
 
+bool has_error(const std::vector<Finding>& findings) {
+    return std::ranges::any_of(findings, [](const Finding& one) { return one.level == Finding::Level::error; });
+}
+
 void append(std::vector<Finding>& into, std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(into)); }
 
 Look look_at(const ConnectionSettings& settings, const std::optional<std::string>& next_file, std::optional<TablesSeen>& tables) {
@@ -51,9 +55,8 @@ Look look_at(const ConnectionSettings& settings, const std::optional<std::string
     append(look.findings, check_session(connection, look.server));
     if (!tables || std::chrono::steady_clock::now() - tables->at > tables_seen_for) tables = look_at_tables(connection);
     append(look.findings, tables->findings);
-    const bool may_ask =
-        std::ranges::none_of(look.findings, [](const Finding& one) { return one.level == Finding::Level::error; });
-    if (next_file && may_ask) append(look.findings, look_at_horizon(connection, settings, look.server, *next_file));
+    if (next_file && !has_error(look.findings))
+        append(look.findings, look_at_horizon(connection, settings, look.server, *next_file));
     return look;
 }
 
@@ -85,8 +88,9 @@ Task<SourceState> inspect_source(SourceSettings settings, Follower& follower, Ta
     try {
         state.position = co_await follower.position();
     } catch (const Error& error) {
-        // A finding says which right is missing, and what grants it.
-        if (error.fault() != Fault::denied) throw;
+        // A finding says what is wrong, and what mends it.
+        const bool is_told = error.fault() == Fault::denied || has_error(look.findings);
+        if (error.fault() == Fault::cancelled || !is_told) throw;
     }
     co_return state;
 }
