@@ -34,8 +34,8 @@ std::string without_quotes(std::string_view name) {
 
 /// What a client would not call a change.
 bool is_ceremony(std::string_view line) {
-    static constexpr std::array<std::string_view, 11> beginnings{"#", "/*M!",       "/*!",       "SET ",  "BEGIN", "COMMIT",
-                                                                 "ROLLBACK", "DELIMITER", "START", "XA ",   "use "};
+    static constexpr std::array<std::string_view, 11> beginnings{"#",        "/*M!",      "/*!",   "SET ", "BEGIN", "COMMIT",
+                                                                 "ROLLBACK", "DELIMITER", "START", "XA ",  "use "};
     return line.empty() || std::ranges::any_of(beginnings, [&](auto beginning) { return line.starts_with(beginning); });
 }
 
