@@ -14,6 +14,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+constexpr unsigned attempts_max = 20;
+
 std::chrono::milliseconds since(Steady::time_point begin) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - begin);
 }
@@ -56,7 +58,7 @@ public:
         HoldLimit limit{holder_, limits_.lock_hold_max};
         try {
             if (mariadb_)
-                by_stages();
+                by_stages_at_last();
             else
                 by_locks();
         } catch (const Error& error) {
@@ -109,6 +111,24 @@ private:
     }
 
     // ------------------------------------------------------------------------------------------------------- MariaDB
+
+    /// A statement that alters a table may have locked it, and wait for our stage to end, when we want to see its definition:
+    /// then it goes first.
+    void by_stages_at_last() {
+        for (unsigned attempt = 1;; ++attempt) {
+            try {
+                return by_stages();
+            } catch (const Error& error) {
+                constexpr unsigned deadlock = 1213;
+                if (number_of(error) != deadlock) throw;
+            }
+            holder_.execute("BACKUP STAGE END");
+            if (attempt == attempts_max)
+                throw Error{Fault::conflict, "tables were altered again and again while a logical backup listed them"}
+                    .code("table_altered", 75)
+                    .hint("Nothing of this backup was kept. Run it again when the schema does not change.");
+        }
+    }
 
     void by_stages() {
         holder_.execute("BACKUP STAGE START");
