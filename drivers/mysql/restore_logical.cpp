@@ -297,25 +297,33 @@ Task<> LogicalRestore::make_accounts() {
     });
 }
 
-/// No event may fire while the past is made again.
+/// No event may fire while the past is made again; and what is lost when the machine goes down now is restored again, so that no
+/// commit needs to wait for the disk.
 void LogicalRestore::quiet_server() {
     main_.emplace(settings_);
     prepare_to_load(*main_);
-    const auto change = [this](const std::string& variable, const std::string& wanted) {
+    const auto may_set = [this](const std::string& variable, const std::string& wanted) {
         const auto now = main_->value("SELECT @@GLOBAL." + variable);
-        if (now == wanted) return;
-        main_->execute("SET GLOBAL " + variable + " = " + wanted);
+        if (now == wanted) return true;
+        try {
+            main_->execute("SET GLOBAL " + variable + " = " + wanted);
+        } catch (const Error& error) {
+            if (error.fault() != Fault::denied) throw;
+            return false;
+        }
         wake_.push_back("SET GLOBAL " + variable + " = " + now);
+        return true;
     };
-    if (main_->value("SELECT @@GLOBAL.event_scheduler") == "ON") change("event_scheduler", "OFF");
-    try {
-        change("local_infile", "1");
-    } catch (const Error& error) {
-        if (error.fault() != Fault::denied) throw;
+    if (main_->value("SELECT @@GLOBAL.event_scheduler") == "ON" && !may_set("event_scheduler", "OFF"))
+        throw Error{Fault::denied, "the server's event_scheduler is on, and may not be turned off while it is restored"}.hint(
+            "SET GLOBAL event_scheduler = OFF, or take a user that may.");
+    if (!may_set("local_infile", "1")) {
         way_ = LoadWay::insert;
         log(LogLevel::warning, "",
             "the server takes no LOAD DATA LOCAL and its setting may not be changed: rows are inserted, which is slower");
     }
+    if (may_set("innodb_flush_log_at_trx_commit", "0")) wake_.emplace_back("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS");
+    if (may_set("sync_binlog", "0")) wake_.emplace_back("FLUSH NO_WRITE_TO_BINLOG BINARY LOGS");
 }
 
 void LogicalRestore::wake_server() noexcept {
