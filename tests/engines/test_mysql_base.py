@@ -136,13 +136,14 @@ def test_a_server_that_is_not_empty_is_refused(new_mysql, new_host, room):
     assert not (room / "out").exists()
 
 
-def test_a_server_that_executed_some_of_the_transactions_is_refused(new_mysql, new_host):
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_server_that_executed_some_of_the_transactions_is_refused(new_mysql, new_host, flavour):
     """It would pass over them without an error."""
-    source = new_mysql()
+    source = new_mysql(flavour=flavour)
     MysqlLedger(source).create().write(3)
     varve = new_host(source, method="logical")
     varve.backup(SOURCE)
-    replica = new_mysql("replica", user=False, log_slave_updates="ON")
+    replica = new_mysql("replica", flavour, user=False, log_slave_updates="ON")
     replica.follow(source)
     replica.wait_replicated(source)
     replica.stop_following()

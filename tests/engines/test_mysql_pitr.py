@@ -31,8 +31,8 @@ def settle(varve, server):
 class Restorer:
     """Restores to a target, one after the other, and opens what came out."""
 
-    def __init__(self, varve, source, room, new_mysql, open_restored, physical):
-        self.varve, self.source, self.room, self.physical = varve, source, room, physical
+    def __init__(self, varve, source, room, new_mysql, open_restored, physical, **settings):
+        self.varve, self.source, self.room, self.physical, self.settings = varve, source, room, physical, settings
         self.new_mysql, self.open_restored, self.number = new_mysql, open_restored, 0
 
     def __call__(self, *target):
@@ -41,7 +41,7 @@ class Restorer:
             out = self.room / f"out{self.number}"
             self.done = self.varve.restore(out, *target, source=SOURCE)
             return self.open_restored(out, self.source)
-        server = self.new_mysql(f"target{self.number}", self.source.flavour, user=False)
+        server = self.new_mysql(f"target{self.number}", self.source.flavour, user=False, **self.settings)
         self.done = self.varve.do("restore", "run", SOURCE, "--into", into(server), *target)
         return server
 
@@ -184,6 +184,88 @@ def test_everything_that_is_made_after_the_base_comes_back(new_mysql, new_host, 
     assert mysqlzoo.dump(server) == mysqlzoo.dump(source)
     assert mysqlzoo.accounts(server) == mysqlzoo.accounts(source)
     mysqlzoo.log_in(server)
+
+
+# Logs that the server's own reader must understand once they are files again.
+KINDS = [pytest.param("mariadb", "physical", {"log-bin-compress": "ON", "log-bin-compress-min-len": 10}, id="mariadb-compressed"),
+         pytest.param("mysql", "logical", {"binlog-transaction-compression": "ON"}, id="mysql-compressed"),
+         pytest.param("mariadb", "physical", {"plugin-load-add": "file_key_management", "encrypt-binlog": "ON"}, id="mariadb-encrypted"),
+         pytest.param("mariadb", "physical", {"binlog-checksum": "NONE"}, id="mariadb-without-checksums"),
+         pytest.param("mysql", "logical", {"binlog-checksum": "NONE"}, id="mysql-without-checksums"),
+         pytest.param("mysql", "logical", {"gtid-mode": "OFF", "enforce-gtid-consistency": "OFF"}, id="mysql-without-gtids")]
+
+
+@pytest.mark.parametrize("flavour, method, settings", KINDS)
+def test_logs_of_every_kind_are_applied(new_mysql, new_host, open_restored, room, flavour, method, settings):  # noqa: F811
+    if "encrypt-binlog" in settings:
+        keys = room / "keys.txt"
+        keys.write_text("1;" + "a1" * 32 + "\n")
+        place.give(keys)
+        settings = {**settings, "file-key-management-filename": keys}
+    source = new_mysql(flavour=flavour, **settings)
+    ledger = MysqlLedger(source, writers=2, pause=0.005).create()
+    varve = new_host(source, method=method)
+    follow(varve)
+    with ledger.running():
+        ledger.wait_for(100)
+        source.flush_logs()
+        ledger.wait_for(100)
+    settle(varve, source)
+    varve.stop()
+    restore = Restorer(varve, source, room, new_mysql, open_restored, method == "physical", **settings)
+    server = restore("--latest")
+    assert restored_rows(server) == restored_rows(source)
+    assert mysqlzoo.dump(server, ["shop"]) == mysqlzoo.dump(source, ["shop"])
+
+
+def test_transactions_of_several_domains_come_back(new_mysql, new_host, open_restored, room):  # noqa: F811
+    """As from several primaries, or of a long statement that replicas need not wait for."""
+    source = new_mysql()
+    ledger = MysqlLedger(source).create()
+    insert = "INSERT INTO made VALUES ({})"
+    source.execute("SET SESSION gtid_domain_id = 7", insert.format(-1), database="shop")
+    varve = new_host(source, method="physical")
+    follow(varve)
+    ledger.write(3)
+    source.execute("SET SESSION gtid_domain_id = 7", insert.format(-2), "SET SESSION gtid_domain_id = 9, server_id = 77", insert.format(-3), database="shop")
+    ledger.write(3)
+    settle(varve, source)
+    varve.stop()
+    restore = Restorer(varve, source, room, new_mysql, open_restored, True)
+    server = restore("--latest")
+    assert {row[0] for row in server.rows("SELECT seq FROM made", database="shop")} == {-1, -2, -3}
+    assert sorted(server.value("SELECT @@gtid_slave_pos").split(",")) == sorted(source.value("SELECT @@gtid_binlog_pos").split(","))
+    server.stop()
+    server = restore("--before-gtid", next(word for word in source.value("SELECT @@gtid_binlog_pos").split(",") if word.startswith("9-77-")))
+    assert {row[0] for row in server.rows("SELECT seq FROM made", database="shop")} == {-1, -2}
+    assert len(restored_rows(server)) == 3
+
+
+@pytest.mark.parametrize("flavour, method", WAYS[:1] + WAYS[2:])
+def test_a_transaction_in_two_phases_is_there_once_it_was_committed(new_mysql, new_host, open_restored, room, flavour, method):  # noqa: F811
+    """Others commit between its PREPARE and its COMMIT."""
+    source = new_mysql(flavour=flavour)
+    ledger = MysqlLedger(source).create()
+    varve = new_host(source, method=method)
+    follow(varve)
+    with source.connect(database="shop") as one, one.cursor() as cursor:
+        for statement in ("XA START 'a'", "INSERT INTO made VALUES (-1)", "XA END 'a'", "XA PREPARE 'a'"):
+            cursor.execute(statement)
+        ledger.write(3)
+        between = ":".join(map(str, source.position()))
+        ledger.write(3)
+        cursor.execute("XA COMMIT 'a'")
+    ledger.write(3)
+    settle(varve, source)
+    varve.stop()
+    restore = Restorer(varve, source, room, new_mysql, open_restored, method == "physical")
+    server = restore("--latest")
+    assert server.rows("SELECT seq FROM made", database="shop") == [(-1,)]
+    assert restored_rows(server) == restored_rows(source) and len(restored_rows(server)) == 9
+    server.stop()
+    server = restore("--position", between)
+    assert server.rows("SELECT seq FROM made", database="shop") == []
+    assert len(restored_rows(server)) == 3
 
 
 def test_what_cannot_be_reached_names_what_can(past):

@@ -243,7 +243,8 @@ class PrivateMysql:
         self.execute("RESET BINARY LOGS AND GTIDS" if self.flavour == "mysql" else "RESET MASTER")
 
     def purge_to(self, name):
-        self.execute(f"PURGE BINARY LOGS TO '{name}'")
+        """A file is kept for as long as the server has not noticed that its reader is gone."""
+        place.wait_until(lambda: self.execute(f"PURGE BINARY LOGS TO '{name}'") or self.binlogs()[0] == name, 60)
 
     def gtid_state(self):
         """What was committed, as this flavour says it."""
