@@ -17,7 +17,7 @@ demo: build
 test: deps
 	scripts/test
 
-# make bench BENCH=postgresql|sqlite|files [ARGUMENTS="--rounds 1 …"]: bench/NAME/run --help tells the arguments.
+# make bench BENCH=postgresql|sqlite|files|mysql [ARGUMENTS="--rounds 1 …"]: bench/NAME/run --help tells the arguments.
 bench: build
 	@test -x bench/$(BENCH)/run || { echo "BENCH is one of: $(patsubst bench/%/run,%,$(wildcard bench/*/run))" >&2; exit 2; }
 	bench/$(BENCH)/run $(ARGUMENTS)

@@ -209,6 +209,9 @@ public:
     /// The end of what is durable on every required repository: what may be acknowledged to the server. Nothing before the first
     /// object.
     virtual std::optional<LogPosition> durable() const = 0;
+    /// The lineage that durable() lies in, with the facts that it was begun with last, by whomever: so that a driver knows again
+    /// what it follows. Nothing before the first object, and when it is not known.
+    virtual std::optional<Lineage> durable_lineage() const;
     /// Ends when durable() has moved beyond `position`, or has another lineage; Fault::cancelled when stopped.
     virtual Task<> durable_after(std::optional<LogPosition> position) = 0;
     /// Throws what a required repository last answered when it refuses now, else nothing: a driver stays disconnected meanwhile.
@@ -224,6 +227,7 @@ struct Target {
     std::string text;             ///< as typed
     std::optional<Instant> time;  ///< Kind::time
     bool inclusive = true;        ///< false: stop just before it
+    std::string without{};        ///< Kind::latest: the transaction with this GTID is left out on the way
 };
 
 /// A contiguous stretch of one lineage on the way to the target.
@@ -309,7 +313,9 @@ struct ResolvedTarget {
 };
 
 struct RestoreRequest {
-    std::filesystem::path to;
+    std::filesystem::path to;     ///< empty: `into` is meant
+    std::string into{};           ///< a connection to an empty server
+    std::string into_password{};  ///< its password, by reference
     ResolvedTarget target;
     WriteMode mode = WriteMode::create;
     std::string action = "promote";                            ///< promote | pause | shutdown
@@ -354,6 +360,7 @@ struct LogProbe {
 struct DriverTraits {
     bool has_log = false;         ///< follow_log, probe_log and positions mean something
     bool restores_parts = false;  ///< RestoreRequest::include means something
+    bool log_has_files = false;   ///< of which each is rebuilt whole: log begins where its lineage does, not where a backup ends
 };
 
 /// A service object of the composition root, handed to every driver.
@@ -377,6 +384,12 @@ struct LogFile {
     std::uint64_t last_whole = 0;
 };
 
+/// A file of the engine's log, written out of the archive.
+struct ExportedFile {
+    std::string name;
+    std::uint64_t bytes = 0;
+};
+
 /// An engine that can be archived. One object serves one source, on the io thread.
 /// back_up and follow_log may run on the same object at the same time. Errors are raised, never retried here.
 class Driver {
@@ -385,6 +398,8 @@ public:
     virtual DriverTraits traits() const noexcept = 0;
     /// A position as the engine prints it (`0/3000060`); decimal unless the driver knows better. Any thread.
     virtual std::string print_position(std::uint64_t at) const;
+    /// The same for a position of `lineage`, whose facts may tell more. Any thread.
+    virtual std::string print_position_in(const Lineage& lineage, std::uint64_t at) const;
     /// Identity, version, position, and findings with remedies. Changes nothing.
     virtual Task<SourceState> inspect() = 0;
     /// One self-sufficient copy. Cancelling it, or any failure, gives back everything held on the server.
@@ -409,6 +424,9 @@ public:
     /// Writes the log file called `name` to `to`, whole or not at all, from the path of `log`. False: positively absent (beyond
     /// the tip, off the path, never archived). Whatever else keeps it away is thrown.
     virtual Task<bool> fetch_log_file(std::string name, std::filesystem::path to, LogSource& log);
+    /// Writes the one stretch of `log`'s path into the directory `to`, as the engine's own files (DriverTraits::log_has_files).
+    /// Fault::conflict when one is there; Fault::unsupported: no such thing here.
+    virtual Task<std::vector<ExportedFile>> export_log(std::filesystem::path to, LogSource& log);
 };
 
 using MakeDriver = std::function<std::unique_ptr<Driver>(SourceName, const Settings&, DriverServices)>;

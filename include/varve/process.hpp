@@ -6,9 +6,13 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "varve/bytes.hpp"
 
 namespace varve {
 
@@ -19,6 +23,7 @@ struct Command {
     std::filesystem::path directory;                 ///< working directory; empty: ours
     std::string input;                               ///< written to its standard input
     std::chrono::seconds time_max{600};              ///< SIGTERM, five seconds later SIGKILL, then Fault::overloaded
+    bool dies_with_us = false;  ///< SIGTERM when the thread that started it ends (of a pool: with the process)
 };
 
 struct CommandResult {
@@ -29,6 +34,37 @@ struct CommandResult {
 
 /// Runs to its end. Blocks: use the blocking pool. Fault::missing when there is no such program.
 CommandResult run_command(const Command& command);
+
+/// Runs both to their ends, what the first prints being the second's input. Blocks. `input` of both is ignored, and so is the
+/// time of the second; when one ends badly, the other is ended too, for it waits for nothing.
+struct PipelineResult {
+    CommandResult producer, consumer;
+};
+PipelineResult run_pipeline(const Command& producer, const Command& consumer);
+
+/// A command that runs beside us: read from it, look after it. `input` and `time_max` are ignored. Its calls block, and are made
+/// by one thread at a time; stop() may come from any thread. Killed with its children, and reaped, when this ends. Of its
+/// errors the last 1 MiB are kept.
+class RunningCommand {
+public:
+    explicit RunningCommand(const Command& command);
+    RunningCommand(const RunningCommand&) = delete;
+    RunningCommand& operator=(const RunningCommand&) = delete;
+    ~RunningCommand();
+
+    /// Fills `into` from the standard output; fewer bytes only at its end. What goes to the standard error is kept meanwhile.
+    std::size_t read(std::span<std::uint8_t> into);
+    /// Whether it ends within `pause`. What it prints is kept.
+    bool ends_within(std::chrono::milliseconds pause);
+    /// Waits for its end.
+    CommandResult finish();
+    /// Asks it to end: SIGTERM. A read under way then comes to the end of the output.
+    void stop() noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 /// What a command says when it fails as a sentence: program, exit code, the last line of its errors.
 class Error command_error(const Command& command, const CommandResult& result);

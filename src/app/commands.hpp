@@ -21,6 +21,7 @@ Task<cli::BackupShowResult> show_backup(App& app, cli::BackupShowRequest request
 Task<cli::LogFollowResult> follow_log(App& app, cli::LogFollowRequest request);
 Task<cli::LogListResult> list_log(App& app, cli::LogListRequest request);
 Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request);
+Task<cli::LogExportResult> export_log(App& app, cli::LogExportRequest request);
 Task<cli::WalFetchResult> fetch_wal(App& app, cli::WalFetchRequest request);
 
 Task<cli::RestorePlanResult> plan_restore(App& app, cli::RestorePlanRequest request);

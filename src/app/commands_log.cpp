@@ -45,8 +45,8 @@ Task<cli::LogListResult> list_log(App& app, cli::LogListRequest request) {
         cli::LineageRow row{.name = log.lineage.name, .parent = {}, .stretches = {}};
         if (log.lineage.parent) row.parent = log.lineage.parent->text + " of " + log.lineage.parent->lineage.text();
         for (const auto& stretch : log.stretches) {
-            cli::StretchRow shown{.from = driver.print_position(stretch.from),
-                                  .to = driver.print_position(stretch.to),
+            cli::StretchRow shown{.from = driver.print_position_in(log.lineage, stretch.from),
+                                  .to = driver.print_position_in(log.lineage, stretch.to),
                                   .last_commit = stretch.last_commit,
                                   .stored_at = stretch.stored_at,
                                   .objects = stretch.objects.size(),
@@ -72,12 +72,45 @@ Task<cli::LogGapsResult> list_gaps(App& app, cli::LogGapsRequest request) {
     }
     const auto catalog = co_await LogCatalog::read(app.jobs().repository, request.source);
     cli::LogGapsResult result{.source = request.source, .gaps = {}};
+    const auto printed = [&](const LogGap& gap, std::uint64_t at) {
+        const auto* log = catalog.find(gap.lineage);
+        return log == nullptr ? driver.print_position(at) : driver.print_position_in(log->lineage, at);
+    };
     for (const auto& gap : log_gaps(noted, catalog.lineages()))
         result.gaps.push_back({.lineage = gap.lineage,
-                               .from = driver.print_position(gap.from),
-                               .to = driver.print_position(gap.to),
+                               .from = printed(gap, gap.from),
+                               .to = printed(gap, gap.to),
                                .time = gap.time,
                                .reason = gap.reason});
+    co_return result;
+}
+
+namespace {
+
+/// What lies end to end from where the lineage begins.
+LineageStretch from_its_begin(const LineageLog& log) {
+    for (const auto& stretch : log.stretches)
+        if (stretch.from <= log.lineage.begins_at) return {log.lineage, log.lineage.begins_at, stretch.to};
+    throw Error{Fault::missing, "the begin of " + log.lineage.name.text() + " is not archived"};
+}
+
+}  // namespace
+
+Task<cli::LogExportResult> export_log(App& app, cli::LogExportRequest request) {
+    auto& driver = *app.source(request.source).driver;
+    auto catalog = co_await LogCatalog::read(app.jobs().repository, request.source);
+    const auto tip = catalog.tip();
+    if (!request.lineage && !tip) throw Error{Fault::missing, "no log of " + request.source.text() + " is archived yet"};
+    const auto name = request.lineage ? *request.lineage : tip->lineage.name;
+    const auto* archived = catalog.find(name);
+    catalog.require_readable(name);
+    if (archived == nullptr)
+        throw Error{Fault::missing, "the archive has no log of " + name.text()}.hint("varve log list shows which there are.");
+    LineagePath path{from_its_begin(*archived)};
+    const auto log = make_log_source(app.jobs().repository, request.source, std::move(catalog), std::move(path));
+    cli::LogExportResult result{.source = request.source, .lineage = name, .files = {}};
+    for (const auto& file : co_await driver.export_log(std::filesystem::absolute(request.to), *log))
+        result.files.push_back({.name = file.name, .bytes = file.bytes});
     co_return result;
 }
 

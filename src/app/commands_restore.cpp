@@ -8,12 +8,16 @@ namespace varve {
 
 namespace {
 
-RestoreOrder order_of(const App& app, const cli::RestoreOptions& options) {
-    if (options.into)
-        throw Error{Fault::unsupported, "--into is for logical backups of MySQL and MariaDB, which this build does not have"}
-            .hint("Restore to a new directory with --to.");
+RestoreOrder order_of(App& app, const cli::RestoreOptions& options) {
+    if (options.into && app.source(options.source).setup.driver != "mysql")
+        throw Error{Fault::unsupported, "--into is for logical backups of MySQL and MariaDB"}.hint(
+            "Restore to a new directory with --to.");
     RestoreOrder order;
     order.target = options.target;
+    // Everything but that one transaction: as far as the archive reaches.
+    if (options.skip_gtid) order.target = {.kind = Target::Kind::latest, .text = {}, .time = {}, .without = options.target.text};
+    order.into = options.into.value_or("");
+    order.into_password = options.into_password.value_or("");
     order.backup = options.backup;
     order.timeline = options.timeline;
     if (options.to) order.to = std::filesystem::absolute(*options.to).lexically_normal();
@@ -24,7 +28,7 @@ RestoreOrder order_of(const App& app, const cli::RestoreOptions& options) {
     order.on_demand_log = options.on_demand_wal;
     order.owner = options.owner;
     order.include = options.include;
-    order.plan_file = order.to.string() + ".varve-plan.json";
+    if (options.to) order.plan_file = order.to.string() + ".varve-plan.json";
     order.config_file = std::filesystem::absolute(app.config().file);
     return order;
 }
@@ -46,8 +50,8 @@ std::vector<cli::PathRow> rows_of(const Driver& driver, const LineagePath& path)
     std::vector<cli::PathRow> rows;
     for (const auto& stretch : path)
         rows.push_back({.lineage = stretch.lineage.name,
-                        .from = driver.print_position(stretch.from),
-                        .to = driver.print_position(stretch.to)});
+                        .from = driver.print_position_in(stretch.lineage, stretch.from),
+                        .to = driver.print_position_in(stretch.lineage, stretch.to)});
     return rows;
 }
 
@@ -63,7 +67,7 @@ cli::RestorePlanResult result_of(const Source& source, const cli::RestoreOptions
     result.explanation = plan.target.explanation;
     result.path = rows_of(*source.driver, plan.path);
     result.bytes = plan.bytes;
-    result.to = order.to.string();
+    result.to = order.into.empty() ? order.to.string() : order.into;
     result.notes = plan.notes;
     return result;
 }
@@ -100,7 +104,7 @@ Task<cli::RestoreRunResult> run_restore(App& app, cli::RestoreRunRequest request
     // A server that rolls forward by itself will stop where the plan says.
     const auto& reached = done.restored.reached ? done.restored.reached : done.target.position;
     if (reached) result.target_reached = reached->text.empty() ? source.driver->print_position(reached->at) : reached->text;
-    result.to = order.to.string();
+    result.to = order.into.empty() ? order.to.string() : order.into;
     result.bytes_written = done.restored.bytes_written;
     result.bytes_kept = done.read.bytes_kept;
     result.duration = done.duration;

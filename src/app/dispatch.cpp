@@ -81,6 +81,7 @@ public:
     cli::Answer operator()(const cli::BackupShowRequest& request) { return here(&show_backup, request); }
     cli::Answer operator()(const cli::LogListRequest& request) { return here(&list_log, request); }
     cli::Answer operator()(const cli::LogGapsRequest& request) { return here(&list_gaps, request); }
+    cli::Answer operator()(const cli::LogExportRequest& request) { return here(&export_log, request); }
     cli::Answer operator()(const cli::VerifyRequest& request) { return here(&verify, request); }
     cli::Answer operator()(const cli::SourceAdoptRequest& request) { return here(&adopt_source, request); }
     cli::Answer operator()(const cli::SourceRetireRequest& request) { return here(&retire_source, request); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "files/files_driver.hpp"
+#include "mysql/mysql_driver.hpp"
 #include "postgresql/postgresql_driver.hpp"
 #include "sqlite/sqlite_driver.hpp"
 #include "varve/error.hpp"
@@ -14,6 +15,10 @@ const std::vector<DriverKind>& driver_kinds() {
         {"postgresql",
          &postgresql::make_driver,
          {"connection", "password", "method", "slot", "backup_from", "bin_dir", "scratch_dir", "insecure", "tls"},
+         true},
+        {"mysql",
+         &mysql::make_driver,
+         {"connection", "password", "method", "server_id", "bin_dir", "scratch_dir", "insecure", "tls"},
          true},
         {"sqlite", &sqlite::make_driver, {"path"}, true},
         {"files", &files::make_driver, {"kind", "paths", "exclude", "one_filesystem", "max_depth", "devices"}, false},

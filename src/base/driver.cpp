@@ -6,6 +6,8 @@ namespace varve {
 
 void LogSink::known_through(std::uint64_t, Instant) {}
 
+std::optional<Lineage> LogSink::durable_lineage() const { return std::nullopt; }
+
 Task<std::vector<bool>> BackupSink::carry_over_all(const std::vector<Entry>& entries) {
     std::vector<bool> carried;
     for (const auto& entry : entries) carried.push_back(co_await carry_over(entry));
@@ -51,6 +53,8 @@ void ContentWritten::require_whole(const std::string& remedy) const {
 
 std::string Driver::print_position(std::uint64_t at) const { return std::to_string(at); }
 
+std::string Driver::print_position_in(const Lineage&, std::uint64_t at) const { return print_position(at); }
+
 Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {
     throw Error{Fault::unsupported, "this kind of source hands over no log files: " + path.string()};
     co_return LogFile{};
@@ -59,6 +63,11 @@ Task<LogFile> Driver::identify_log_file(std::filesystem::path path) {
 Task<bool> Driver::fetch_log_file(std::string name, std::filesystem::path to, LogSource&) {
     throw Error{Fault::unsupported, "this kind of source fetches no log files: " + name + " to " + to.string()};
     co_return false;
+}
+
+Task<std::vector<ExportedFile>> Driver::export_log(std::filesystem::path to, LogSource&) {
+    throw Error{Fault::unsupported, "the log of this kind of source is not made of files to export to " + to.string()};
+    co_return std::vector<ExportedFile>{};
 }
 
 }  // namespace varve

@@ -117,6 +117,12 @@ void CommandTree::add_log() {
 
     auto [gaps, gaps_request] = command<LogGapsRequest>(log, "gaps", "Log that the archive does not have, and why");
     add_text(*gaps, "SOURCE", "", gaps_request->source, "Source to list")->required();
+
+    auto [exported, export_request] =
+        command<LogExportRequest>(log, "export", "Write archived log as the engine's own files (binlogs of MySQL and MariaDB)");
+    add_text(*exported, "SOURCE", "", export_request->source, "Whose log")->required();
+    add_text(*exported, "--to", "DIR", export_request->to, "Where the files go")->required();
+    add_text(*exported, "--lineage", "NAME", export_request->lineage, "As printed by: varve log list; else the newest");
 }
 
 void CommandTree::add_wal() {

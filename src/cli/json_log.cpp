@@ -28,6 +28,17 @@ void fields(auto& visit, Is<LogGapsResult> auto& it) {
     visit("gaps", it.gaps);
 }
 
+void fields(auto& visit, Is<ExportedFileRow> auto& it) {
+    visit("name", it.name);
+    visit("bytes", it.bytes);
+}
+
+void fields(auto& visit, Is<LogExportResult> auto& it) {
+    visit("source", it.source);
+    visit("lineage", it.lineage);
+    visit("files", it.files);
+}
+
 void fields(auto& visit, Is<LogFollowResult> auto& it) {
     visit("source", it.source);
     visit.known("lineage", it.lineage);
@@ -57,6 +68,7 @@ void fields(auto& visit, Is<WalFetchResult> auto& it) {
 
 nlohmann::json to_json(const LogListResult& result) { return encoded(result); }
 nlohmann::json to_json(const LogGapsResult& result) { return encoded(result); }
+nlohmann::json to_json(const LogExportResult& result) { return encoded(result); }
 nlohmann::json to_json(const LogFollowResult& result) { return encoded(result); }
 nlohmann::json to_json(const MarkResult& result) { return encoded(result); }
 nlohmann::json to_json(const WalPushResult& result) { return encoded(result); }

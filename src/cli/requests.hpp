@@ -67,6 +67,12 @@ struct LogListRequest {
 struct LogGapsRequest {
     SourceName source;
 };
+/// The log of one lineage as the engine's own files.
+struct LogExportRequest {
+    SourceName source;
+    std::filesystem::path to;            ///< directory
+    std::optional<LineageName> lineage;  ///< nothing: the one that was written to last
+};
 
 /// Shared by `restore plan` and `restore run`, so that a plan becomes a run by changing one word.
 struct RestoreOptions {
@@ -168,9 +174,9 @@ struct VersionRequest {};
 
 using Request =
     std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
-                 LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest,
-                 ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest, WalFetchRequest,
-                 VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest,
-                 SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+                 LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest, RestorePlanRequest,
+                 RestoreRunRequest, ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest,
+                 WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
+                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

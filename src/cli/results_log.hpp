@@ -36,6 +36,15 @@ struct LogGapsResult {
     SourceName source;
     std::vector<GapRow> gaps;
 };
+struct ExportedFileRow {
+    std::string name;
+    std::uint64_t bytes = 0;
+};
+struct LogExportResult {
+    SourceName source;
+    LineageName lineage;
+    std::vector<ExportedFileRow> files;  ///< in their order
+};
 struct LogFollowResult {
     SourceName source;
     LineageName lineage;
@@ -63,6 +72,7 @@ struct WalFetchResult {
 };
 nlohmann::json to_json(const LogListResult& result);
 nlohmann::json to_json(const LogGapsResult& result);
+nlohmann::json to_json(const LogExportResult& result);
 nlohmann::json to_json(const LogFollowResult& result);
 nlohmann::json to_json(const MarkResult& result);
 nlohmann::json to_json(const WalPushResult& result);
@@ -72,6 +82,7 @@ void from_json(const nlohmann::json& json, MarkResult& result);
 void from_json(const nlohmann::json& json, WalPushResult& result);
 std::string to_text(const LogListResult& result);
 std::string to_text(const LogGapsResult& result);
+std::string to_text(const LogExportResult& result);
 std::string to_text(const LogFollowResult& result);
 std::string to_text(const MarkResult& result);
 std::string to_text(const WalPushResult& result);

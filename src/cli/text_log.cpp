@@ -25,6 +25,12 @@ std::string to_text(const LogGapsResult& result) {
     return table.text();
 }
 
+std::string to_text(const LogExportResult& result) {
+    Table table{{{"FILE"}, {"SIZE", Table::Align::right}}};
+    for (const auto& file : result.files) table.add({printable(file.name), size_text(file.bytes)});
+    return table.text();
+}
+
 std::string to_text(const LogFollowResult& result) {
     auto text = result.source.text() + ": ";
     text += result.position.empty() ? "no log is archived yet" : "log is durable up to " + result.position;

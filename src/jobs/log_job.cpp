@@ -31,8 +31,10 @@ Task<std::optional<BackupEnd>> newest_backup_end(JobContext& context, const Sour
             const auto structure = (co_await context.repository.manifest(source.setup.name, std::move(name))).structure;
             if (!structure.has_lineage()) continue;
             BackupEnd end{.lineage = from_format(structure.lineage()), .position = {}};
-            const auto at = std::max(structure.stop_position(), structure.log_end_position());
-            end.position = {end.lineage.name, at, source.driver->print_position(at)};
+            const bool from_begin = source.driver->traits().log_has_files;
+            const auto stop = std::max(structure.stop_position(), structure.log_end_position());
+            const auto at = from_begin ? end.lineage.begins_at : stop;
+            end.position = {end.lineage.name, at, source.driver->print_position_in(end.lineage, at)};
             co_return end;
         } catch (const Error& error) {
             if (error.fault() != Fault::corrupt && error.fault() != Fault::denied) throw;
@@ -118,7 +120,7 @@ Task<> LogFollower::State::find_begin(const SourceState& server) {
         log(LogLevel::info, name(), "following on from " + tip->position.text);
         shipper->resume_from(tip->lineage, tip->position, tip->last_commit);
     } else if (const auto end = co_await newest_backup_end(context, source)) {
-        log(LogLevel::info, name(), "no log is archived yet: it begins where the newest backup ends, at " + end->position.text);
+        log(LogLevel::info, name(), "no log is archived yet: it begins for the newest backup, at " + end->position.text);
         shipper->resume_from(end->lineage, end->position, std::nullopt);
     } else {
         log(LogLevel::info, name(), "nothing is archived yet: a new log begins");

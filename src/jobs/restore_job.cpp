@@ -37,6 +37,8 @@ struct Prepared {
 RestoreRequest request_of(const RestoreOrder& order, const RestorePlan& plan, const Source& source) {
     RestoreRequest request;
     request.to = order.to;
+    request.into = order.into;
+    request.into_password = order.into_password;
     request.target = plan.target;
     request.mode = order.mode;
     request.action = order.action;
@@ -113,7 +115,8 @@ Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrde
     const auto& plan = prepared.plan;
     for (const auto& note : plan.notes) log(LogLevel::warning, source.setup.name.text(), note);
     log(LogLevel::info, source.setup.name.text(),
-        "restoring " + plan.base.name.id.text() + " to " + order.to.string() + ": " + plan.target.explanation);
+        "restoring " + plan.base.name.id.text() + (order.into.empty() ? " to " + order.to.string() : " into " + order.into) +
+            ": " + plan.target.explanation);
 
     // Only now: the file may be that of a server which is still recovering, and then its directory was refused.
     if (prepared.request.on_demand_log)

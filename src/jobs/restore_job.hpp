@@ -16,7 +16,9 @@ struct RestoreOrder {
     Target target;
     std::optional<BackupId> backup;  ///< this base; with no other target it is restored as it was when it became consistent
     std::string timeline;            ///< a lineage by name or by its number; empty: the newest
-    std::filesystem::path to;
+    std::filesystem::path to;        ///< empty: `into` is meant
+    std::string into;                ///< a connection to an empty server
+    std::string into_password;       ///< its password, by reference
     WriteMode mode = WriteMode::create;
     std::string action = "promote";
     std::map<std::string, std::filesystem::path> tablespaces;

@@ -184,7 +184,10 @@ public:
                 .code("point_not_recoverable", 22)
                 .hint("Take one with: varve backup run " + source.setup.name.text());
         if (before_.empty() || after_.empty()) throw *first_;
-        const std::string option = kind == Target::Kind::transaction ? "--txn " : "--lsn ";
+        const std::string option = kind == Target::Kind::transaction ? "--txn "
+                                   : kind == Target::Kind::gtid      ? "--gtid "
+                                   : kind == Target::Kind::position  ? "--position "
+                                                                     : "--lsn ";
         throw Error{first_->fault(), first_->sentence()}
             .code(first_->code_word(), first_->exit_code())
             .with("nearest_before", before_)

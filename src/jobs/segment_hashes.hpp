@@ -25,6 +25,7 @@ public:
     void known_through(std::uint64_t at, Instant time) override { next_.known_through(at, time); }
     Task<> seal() override { return next_.seal(); }
     std::optional<LogPosition> durable() const override { return next_.durable(); }
+    std::optional<Lineage> durable_lineage() const override { return next_.durable_lineage(); }
     Task<> durable_after(std::optional<LogPosition> position) override { return next_.durable_after(std::move(position)); }
     void throw_if_blocked() const override { next_.throw_if_blocked(); }
 

@@ -224,6 +224,11 @@ std::optional<Instant> LogShipper::durable_through() const { return state_->dura
 
 std::optional<LogPosition> LogShipper::durable() const { return state_->durable; }
 
+std::optional<Lineage> LogShipper::durable_lineage() const {
+    if (!state_->durable || state_->durable->lineage != state_->lineage.name) return std::nullopt;
+    return state_->lineage;
+}
+
 Task<> LogShipper::durable_after(std::optional<LogPosition> position) {
     const auto state = state_;
     const auto moved = [&] {

@@ -63,6 +63,7 @@ public:
     Task<> seal() override;
     void known_through(std::uint64_t at, Instant time) override;
     std::optional<LogPosition> durable() const override;
+    std::optional<Lineage> durable_lineage() const override;
     Task<> durable_after(std::optional<LogPosition> position) override;
     void throw_if_blocked() const override;
 

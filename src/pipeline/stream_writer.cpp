@@ -19,6 +19,8 @@ StreamWriter::StreamWriter(std::shared_ptr<ContentStream> stream, Entry entry, R
 
 Task<> StreamWriter::write(Bytes block) {
     if (finished_) throw Error{Fault::defect, "the entry " + entry_.path + " was finished before"};
+    // A whole piece needs no copy.
+    if (held_.empty() && block.size() == piece_bytes) co_return co_await feed(std::move(block), false);
     ByteView rest = block;
     while (held_.size() + rest.size() >= piece_bytes) {
         auto piece = std::exchange(held_, {});

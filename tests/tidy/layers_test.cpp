@@ -33,10 +33,11 @@ const Layers may_include{
     {"src/cli", {"varve", "base", "policy", "config", "cli"}},
     {"src/app",
      {"varve", "base", "format", "policy", "stores", "pipeline", "repository", "config", "jobs", "service", "cli", "app",
-      "postgresql", "files", "sqlite"}},
+      "postgresql", "mysql", "files", "sqlite"}},
     {"drivers/postgresql", {"varve", "postgresql"}},
     {"drivers/files", {"varve", "files", "sqlite"}},  // the one line that crosses drivers: databases in a tree
     {"drivers/sqlite", {"varve", "sqlite"}},
+    {"drivers/mysql", {"varve", "mysql"}},
 };
 
 /// Rules take values and give decisions: these parts of the waist are for those who act.

@@ -107,5 +107,60 @@ TEST_CASE("a failed command as a sentence: program, exit code, last line of its 
     CHECK(error.sentence() == "sh ended with exit code 2: last");
 }
 
+TEST_CASE("a running command is read to its end, and says how it ended") {
+    RunningCommand command{shell("head -c 300000 /dev/zero; echo err >&2; exit 4")};
+    std::vector<std::uint8_t> all(1U << 20);
+
+    CHECK(command.read(all) == 300'000);
+    CHECK(command.read(all) == 0);
+    const auto result = command.finish();
+    CHECK(result.exit_code == 4);
+    CHECK(result.errors == "err\n");
+}
+
+TEST_CASE("a running command that says much is not held up, and its last words are kept") {
+    RunningCommand command{shell(
+        "i=0; while [ $i -lt 40000 ]; do echo 'a line of no interest, one of very many' >&2; i=$((i+1)); done; echo last >&2")};
+    std::vector<std::uint8_t> none(1);
+
+    CHECK(command.read(none) == 0);
+    const auto result = command.finish();
+    CHECK(result.errors.size() <= (1U << 20));
+    CHECK(result.errors.ends_with("last\n"));
+}
+
+TEST_CASE("a running command that is asked to end does") {
+    RunningCommand command{shell("exec sleep 1000")};
+    std::vector<std::uint8_t> some(1);
+
+    CHECK_FALSE(command.ends_within(std::chrono::milliseconds{1}));
+    command.stop();
+    CHECK(command.read(some) == 0);
+    CHECK(command.finish().exit_code == 128 + SIGTERM);
+}
+
+TEST_CASE("what one command prints another one reads") {
+    const auto result = run_pipeline(shell("head -c 3000000 /dev/zero"), shell("wc -c"));
+
+    CHECK(result.producer.exit_code == 0);
+    CHECK(result.consumer.exit_code == 0);
+    CHECK(std::stoi(result.consumer.output) == 3'000'000);
+}
+
+TEST_CASE("a consumer does not take a failed producer's end for a whole input") {
+    const auto result = run_pipeline(shell("echo some; exit 3"), shell("cat >/dev/null; sleep 1000"));
+
+    CHECK(result.producer.exit_code == 3);
+    CHECK(result.consumer.exit_code == 128 + SIGTERM);
+}
+
+TEST_CASE("a consumer that fails ends its producer") {
+    const auto result = run_pipeline(shell("exec sleep 1000"), shell("echo no >&2; exit 5"));
+
+    CHECK(result.consumer.exit_code == 5);
+    CHECK(result.consumer.errors == "no\n");
+    CHECK(result.producer.exit_code == 128 + SIGTERM);
+}
+
 }  // namespace
 }  // namespace varve::test

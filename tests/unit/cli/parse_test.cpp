@@ -49,6 +49,7 @@ TEST_CASE("each command line is known by the words of its command") {
         "log follow|pg/main",
         "log list|pg/main",
         "log gaps|pg/main",
+        "log export|mysql/main --to /var/tmp/binlogs",
         "restore plan|pg/main",
         "restore run|pg/main --to /srv/copy",
         "ls|shop/uploads",

@@ -200,6 +200,30 @@ TEST_CASE("another lineage begins anywhere, after what was held of the old one")
     CHECK(ship.shipper.durable()->lineage == LineageName{"branch"});
 }
 
+// A driver whose lineage is made of files tells it again with each of them, in the middle of its stream.
+TEST_CASE("a lineage that is told again behind a seal loses nothing, and what is durable is told with its newest facts") {
+    Fixture ship;
+    CHECK_FALSE(ship.shipper.durable_lineage());
+    ship.append(run_of(0, 10));
+    ship.shelf.refusals = 1;
+    test::run(ship.io, ship.shipper.seal());
+    auto again = lineage_named("line");
+    again.facts["files"] = "second";
+    test::run(ship.io, ship.shipper.begin_lineage(again));
+    ship.append(run_of(10, 10));
+    ship.advance(10s);
+
+    REQUIRE(ship.shelf.batches.size() == 2);
+    CHECK(bytes_in(ship.shelf.batches).size() == 20);
+    CHECK(ship.shelf.batches[0].lineage.facts.empty());
+    CHECK(ship.shelf.batches[1].lineage.facts == again.facts);
+    REQUIRE(ship.shipper.durable_lineage());
+    CHECK(ship.shipper.durable_lineage()->facts == again.facts);
+
+    test::run(ship.io, ship.shipper.begin_lineage(lineage_named("branch")));
+    CHECK_FALSE(ship.shipper.durable_lineage());
+}
+
 TEST_CASE("drain says whether everything is durable") {
     Fixture ship;
     ship.append(run_of(0, 10));

@@ -1,0 +1,75 @@
+/// A logical backup is loaded into an empty server, which then gets the archived log.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "mysql/logical_load.hpp"
+#include "mysql/restore_roll.hpp"
+
+namespace varve::mysql {
+
+/// What the backup holds of one table.
+struct TableContent {
+    std::string quoted;  ///< `db`.`table`
+    std::string database, name;
+    std::optional<Entry> columns;  ///< the list of them
+    std::vector<Entry> rows;       ///< in order
+    std::optional<Entry> script;   ///< what makes it
+    std::uint64_t bytes = 0;
+};
+
+/// The entries of a logical backup by what they are.
+struct LogicalContent {
+    std::map<std::string, TableContent> tables;                      ///< by folder
+    std::map<std::string, std::vector<Entry>, std::less<>> objects;  ///< by kind: database, sequence, function, …, event
+    std::optional<Entry> accounts;
+    std::uint64_t bytes = 0;
+};
+/// Fault::corrupt for what no logical backup holds. Pure.
+LogicalContent sort_entries(const std::vector<Entry>& entries);
+
+class LogicalRestore {
+public:
+    LogicalRestore(RestoreRequest request, RestoreSource& base, LogSource* log, DriverServices& services);
+    /// Throws what run() would throw before it writes.
+    Task<RestoreOutlook> examine();
+    Task<Restored> run();
+
+private:
+    bool rolls_forward() const;
+    StageOrder stage_order() const;
+    void require_empty_server();
+    void require_foreign_gtids(Connection& connection) const;
+    Task<std::vector<std::string>> statements_in(Entry entry);
+    Task<> run_scripts(const std::string& kind);
+    Task<> make_views();
+    Task<> load_tables();
+    Task<> load_table(Connection& connection, const TableContent& table);
+    Task<> feed(const TableContent& table, RowQueue& rows);
+    Task<> make_accounts();
+    void quiet_server();
+    void wake_server() noexcept;
+    Task<std::string> roll_forward();
+    void require_applied(const StagedLog& staged);
+    void note_gtids(const std::string& applied);
+
+    RestoreRequest request_;
+    RestoreSource& base_;
+    LogSource* log_;
+    DriverServices& services_;
+    ConnectionSettings settings_;
+    bool mariadb_ = true;
+    LogicalContent content_;
+    std::optional<Connection> main_;
+    LoadWay way_ = LoadWay::local_infile;
+    std::vector<std::string> wake_;          ///< what gives the server its own settings back
+    std::vector<std::string> foreign_keys_;  ///< statements, for the end
+    std::set<std::string> accounts_kept_;    ///< which the server had
+    std::filesystem::path scratch_;
+};
+
+}  // namespace varve::mysql

@@ -1,0 +1,23 @@
+/// What one archived transaction did, for a person who is about to leave it out.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "mysql/binlog_walk.hpp"
+#include "varve/async.hpp"
+#include "varve/driver.hpp"
+
+namespace varve::mysql {
+
+/// `shop.ledger (5 rows deleted), shop.stock (5 rows updated)`, out of what `mysqlbinlog --verbose` prints; statements that are
+/// no changes of rows stand there as they are, cut short. Pure.
+std::string summary_of(std::string_view verbose);
+
+/// The same for the transaction `one` of `log`, whose file begins at `file_at`. Writes a small file below `scratch` and runs the
+/// server's own program on it.
+Task<std::string> touched_by(LogSource& log, const LineageName& lineage, WalkedTransaction one, std::uint64_t file_at,
+                             bool mariadb, std::filesystem::path bin_dir, std::filesystem::path scratch, Pools& pools);
+
+}  // namespace varve::mysql

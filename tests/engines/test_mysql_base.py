@@ -1,0 +1,275 @@
+"""MySQL and MariaDB: a base backup gives everything back, whichever way it was made; and what cannot be done is refused before."""
+import contextlib
+import re
+import threading
+import time
+
+import pymysql
+import pytest
+
+from support import mysqlzoo, place
+from support.mysqlledger import MysqlLedger, restored_rows
+from support.mysqlserver import FLAVOURS, PrivateMysql, wait_for
+from support.varve import Varve
+
+SOURCE = "mysql/main"
+
+
+@pytest.fixture
+def new_mysql(room, closing):
+    def make(name="source", flavour="mariadb", user=True, **settings):
+        server = closing(PrivateMysql(room / name, flavour)).create({key.replace("_", "-"): value for key, value in settings.items()}).start()
+        if user:
+            server.create_user()
+        return server
+    return make
+
+
+@pytest.fixture
+def new_host(room, closing, binary):
+    def make(server, name="varve", **options):
+        varve = closing(Varve(room / name, binary=binary))
+        varve.sources = [{"name": SOURCE, "ship_interval": "1s", **server.source(**options)}]
+        varve.write().init()
+        return varve
+    return make
+
+
+@pytest.fixture
+def open_restored(room, closing):
+    def make(data, like):
+        server = closing(PrivateMysql(room / f"{data.name}.server", like.flavour, data=data))
+        server.settings = dict(like.settings)
+        return server.start()
+    return make
+
+
+def into(server, user="root"):
+    return f"mysql://{user}@localhost?socket={server.socket}"
+
+
+def load(varve, server, *target):
+    return varve.do("restore", "run", SOURCE, "--into", into(server), *target)
+
+
+def test_a_physical_backup_becomes_a_server(new_mysql, new_host, open_restored, room):
+    source = mysqlzoo.make(new_mysql())
+    before, accounts = mysqlzoo.dump(source), mysqlzoo.accounts(source)
+    varve = new_host(source, method="physical")
+    backup = varve.backup(SOURCE)
+    source.execute("DROP DATABASE zoo")
+
+    done = varve.restore(room / "out", "--backup", backup["id"], source=SOURCE)
+
+    restored = open_restored(room / "out", source)
+    assert mysqlzoo.dump(restored) == before
+    assert mysqlzoo.accounts(restored) == accounts
+    mysqlzoo.log_in(restored)
+    assert "binlog.00000" in done["target_reached"]
+
+
+def test_a_second_physical_backup_stores_what_changed(new_mysql, new_host):
+    source = mysqlzoo.make(new_mysql(), rows=60_000)
+    varve = new_host(source, method="physical")
+    first = varve.backup(SOURCE)
+    source.execute("UPDATE many SET pad = 'changed' WHERE id = 5", database="zoo")
+    second = varve.backup(SOURCE)
+    assert second["chunks_reused"] > 5 * second["chunks_new"], second
+    assert second["bytes_stored"] < first["bytes_stored"] / 2
+
+
+def test_a_backup_tool_that_fails_leaves_no_backup(new_mysql, new_host, room):
+    source = new_mysql()
+    fake = place.make_dir(room / "fake", mode=0o755)
+    for program in ("mariadb-backup",):
+        script = fake / program
+        script.write_text("#!/bin/sh\ncase \"$*\" in *--version*) exec /usr/bin/mariadb-backup --version;; esac\n"
+                          "/usr/bin/mariadb-backup \"$@\" | head -c 3000000\necho 'completed OK!' >&2\n")
+        script.chmod(0o755)
+    varve = new_host(source, method="physical")
+    varve.sources[0]["bin_dir"] = str(fake)
+    varve.write()
+    answer = varve.ask("backup", "run", SOURCE)
+    assert answer.exit_code != 0 and "stream" in answer.error["message"], answer.document
+    assert varve.do("backup", "list", SOURCE)["backups"] == []
+
+
+@pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
+def test_a_logical_backup_fills_an_empty_server(new_mysql, new_host, flavour):
+    source = mysqlzoo.make(new_mysql(flavour=flavour), rows=3000)
+    before, accounts = mysqlzoo.dump(source), mysqlzoo.accounts(source)
+    varve = new_host(source, method="logical")
+    backup = varve.backup(SOURCE)
+    target = new_mysql("target", flavour, user=False)
+    target.execute("SET GLOBAL sql_mode = ''")
+
+    load(varve, target, "--backup", backup["id"])
+
+    assert mysqlzoo.dump(target) == before
+    assert mysqlzoo.accounts(target) == accounts
+    mysqlzoo.log_in(target)
+
+
+def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
+    source = mysqlzoo.make(new_mysql(), rows=3000)
+    before = mysqlzoo.dump(source)
+    varve = new_host(source, method="logical")
+    backup = varve.backup(SOURCE)
+    target = new_mysql("target", user=False, local_infile="OFF", log_bin_trust_function_creators="ON")
+    # Everything but the right to change settings.
+    target.execute("CREATE USER loader@localhost", "GRANT ALL ON *.* TO loader@localhost WITH GRANT OPTION", "REVOKE SUPER, CONNECTION ADMIN ON *.* FROM loader@localhost")
+    varve.do("restore", "run", SOURCE, "--into", into(target, "loader"), "--backup", backup["id"])
+    assert mysqlzoo.dump(target) == before
+
+
+def test_a_server_that_is_not_empty_is_refused(new_mysql, new_host, room):
+    source = new_mysql()
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source, method="logical")
+    varve.backup(SOURCE)
+    busy = new_mysql("busy", user=False)
+    busy.execute("CREATE DATABASE mine")
+    varve.refused("restore", "run", SOURCE, "--into", into(busy), "--immediate", code="server_not_empty", exit_code=5)
+    assert busy.rows("SHOW DATABASES LIKE 'shop'") == []
+    # A physical restore is no load, and a logical one no directory.
+    varve.refused("restore", "run", SOURCE, "--to", room / "out", "--immediate", code=None, exit_code=2)
+    assert not (room / "out").exists()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_server_that_executed_some_of_the_transactions_is_refused(new_mysql, new_host, flavour):
+    """It would pass over them without an error."""
+    source = new_mysql(flavour=flavour)
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source, method="logical")
+    varve.backup(SOURCE)
+    replica = new_mysql("replica", flavour, user=False, log_slave_updates="ON")
+    replica.follow(source)
+    replica.wait_replicated(source)
+    replica.stop_following()
+    replica.execute("SET sql_log_bin = 0", "DROP DATABASE shop")
+    varve.refused("restore", "run", SOURCE, "--into", into(replica), "--immediate", code="gtids_executed", exit_code=5)
+    assert replica.rows("SHOW DATABASES LIKE 'shop'") == []
+
+
+def storm(server, stop, errors):
+    """TRUNCATE, ALTER and RENAME without end."""
+    try:
+        with contextlib.closing(server.connect(database="shop")) as connection, connection.cursor() as cursor:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                for statement in (f"CREATE TABLE s{number} (id INT PRIMARY KEY, a INT)", f"INSERT INTO s{number} VALUES (1, 1), (2, 2)", f"ALTER TABLE s{number} ADD COLUMN b INT DEFAULT 5",
+                                  f"TRUNCATE TABLE s{number}", f"INSERT INTO s{number} (id) VALUES (3)", f"ALTER TABLE s{number} ENGINE = InnoDB", f"RENAME TABLE s{number} TO r{number}",
+                                  f"DROP TABLE r{number}" if number % 4 else "DO 1"):
+                    cursor.execute(statement)
+    except pymysql.Error as error:
+        if not stop.is_set():
+            errors.append(error)
+
+
+@pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
+def test_a_storm_of_ddl_beside_a_logical_backup(new_mysql, new_host, flavour):
+    """What comes out is consistent, or the backup has failed and says why; locks are short either way."""
+    source = new_mysql(flavour=flavour)
+    ledger = MysqlLedger(source, writers=2).create()
+    source.execute("CREATE TABLE many (id BIGINT PRIMARY KEY AUTO_INCREMENT, pad VARCHAR(400))", "INSERT INTO many (pad) VALUES (REPEAT('x', 400))",
+                   *["INSERT INTO many (pad) SELECT pad FROM many"] * 15, database="shop")
+    varve = new_host(source, method="logical")
+    stop, errors, kept, failed, held = threading.Event(), [], [], 0, {"commits": 0, "tables": 0}
+    thread = threading.Thread(target=storm, args=(source, stop, errors))
+    with ledger.running():
+        thread.start()
+        try:
+            for _ in range(4):
+                answer = varve.ask("backup", "run", SOURCE)
+                for what in held:
+                    held[what] = max([held[what], *map(int, re.findall(what + r" (?:waited )?(\d+) ms", answer.stderr))])
+                if answer.exit_code == 0:
+                    kept.append(answer.result["backups"][0])
+                else:
+                    failed += 1
+                    assert answer.error["code"] == "table_altered", answer.document
+        finally:
+            stop.set()
+            thread.join(60)
+    assert not errors, errors
+    assert len(varve.do("backup", "list", SOURCE)["backups"]) == len(kept)
+    print(f"{flavour}: {len(kept)} backups, {failed} honest failures; locks held: commits {held['commits']} ms, statements that alter tables {held['tables']} ms")
+    assert 0 < held["commits"] < 5000 and 0 < held["tables"] < 5000
+    history = ledger.history()
+    for number, backup in enumerate(kept[:2]):
+        target = new_mysql(f"target{number}", flavour, user=False)
+        done = load(varve, target, "--backup", backup["id"])
+        file, position = done["target_reached"].rsplit(":", 1)
+        expected = {seq for one in history if (one.file, one.end) <= (file, int(position)) for seq in one.seqs} & restored_rows(source)
+        assert restored_rows(target) == expected
+        tables = [row[0] for row in target.rows("SHOW TABLES LIKE 'r%'", database="shop")]
+        assert all(target.rows(f"SELECT id, b FROM {name}", database="shop") == [(3, 5)] for name in tables)
+
+
+class Pulse:
+    """One commit after the other, from a connection of its own: how long the slowest took."""
+
+    def __init__(self, ledger):
+        self.ledger, self.longest, self._stop = ledger, 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._beat)
+
+    def _beat(self):
+        with contextlib.closing(self.ledger.connect()) as connection, connection.cursor() as cursor:
+            while not self._stop.is_set():
+                began = time.monotonic()
+                self.ledger.insert(cursor, 0, "pulse")
+                self.longest = max(self.longest, time.monotonic() - began)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+# What somebody else does meanwhile, for longer than we wait; and whether the backup can be had all the same.
+HOLDS = [pytest.param("a table is locked", "LOCK TABLES made WRITE", "UNLOCK TABLES", id="locked"),
+         pytest.param("a statement reads for long", "SELECT SLEEP(20) FROM made", None, id="read")]
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("what, statement, release", HOLDS)
+def test_locks_that_cannot_be_had_are_given_up(new_mysql, new_host, flavour, what, statement, release):
+    """A long statement that a lock would wait for makes nobody else wait for longer than we do."""
+    source = new_mysql(flavour=flavour)
+    ledger = MysqlLedger(source).create()
+    source.execute("INSERT INTO made VALUES (1)", database="shop")
+    varve = new_host(source, method="logical")
+    with contextlib.closing(source.connect(database="shop")) as holder, holder.cursor() as cursor:
+        thread = threading.Thread(target=cursor.execute, args=(statement,))
+        thread.start()
+        if release:
+            thread.join()
+        else:
+            wait_for(source, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP%'", 1)
+        with Pulse(ledger) as pulse:
+            answer = varve.ask("backup", "run", SOURCE, timeout=120)
+        if release:
+            cursor.execute(release)
+        thread.join()
+    print(f"{flavour}, {what}: exit {answer.exit_code}, the longest commit took {pulse.longest:.2f} s")
+    assert answer.exit_code in ((75,) if release else (0, 75)), answer.document
+    assert pulse.longest < 12
+    assert varve.do("backup", "run", SOURCE)["backups"]
+
+
+def test_auto_says_which_way_it_takes(new_mysql, new_host, room):
+    source = new_mysql()
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source)
+    answer = varve.ask("backup", "run", SOURCE)
+    assert answer.exit_code == 0 and "physical backup: mariadb-backup can copy" in answer.stderr, answer.stderr
+    empty = place.make_dir(room / "nothing", mode=0o755)
+    varve.sources[0]["bin_dir"] = str(empty)
+    varve.write()
+    answer = varve.ask("backup", "run", SOURCE)
+    assert answer.exit_code == 0 and "logical backup: there is no mariadb-backup here" in answer.stderr, answer.stderr
