@@ -375,7 +375,7 @@ Task<bool> TreeBackup::was_changed(std::shared_ptr<const LocalFile> file) {
 
 void TreeBackup::note_unreadable(const Error& error) {
     // Without memory or descriptors nothing can be read: that says nothing of the entry.
-    if (error.fault() == Fault::overloaded || error.fault() == Fault::defect) throw error;
+    if (error.fault() == Fault::overloaded) throw error;
     findings_.push_back(
         {Finding::Level::error, error.sentence(), "Run Varve as a user that may read it, repair the filesystem, or exclude it."});
 }
