@@ -17,6 +17,9 @@ namespace {
 /// What one job reads of a file; a BlockCheck sees content in steps of this.
 constexpr std::uint64_t region_bytes = 4u << 20;
 
+/// Entries that are looked for come in about the order of the list: what was read of it is seldom wanted again.
+constexpr std::uint64_t lookups_kept = 16384;
+
 /// A stretch of a file that one job reads and stores.
 struct Region {
     std::uint64_t offset = 0;
@@ -152,6 +155,7 @@ struct Ingest::State {
     TaskGroup* group = nullptr;  ///< while running
     std::shared_ptr<Workroom> room;
     std::uint64_t files = 0, bytes_source = 0, bytes_read = 0;
+    std::uint64_t looked_up = 0;  ///< in the previous list, since that let go of what it had read
 };
 
 // ------------------------------------------------------------------------------------------------------------ one entry
@@ -254,6 +258,11 @@ Task<std::vector<bool>> Ingest::carry_over_all(const std::vector<Entry>& entries
         return found;
     };
     auto found = co_await on_pool(state.pools.cpu, std::move(look));
+    state.looked_up += entries.size();
+    if (state.looked_up >= lookups_kept) {
+        state.previous_list->let_go();
+        state.looked_up = 0;
+    }
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (!found[i]) continue;
         carried[i] = true;
@@ -357,6 +366,7 @@ Task<IngestResult> Ingest::run(std::function<Task<>(BackupSink&)> fill) {
 
 Task<> Ingest::State::run_all(Ingest& sink, std::function<Task<>(BackupSink&)> fill, IngestResult& result) {
     co_await fill(sink);
+    previous_list.reset();  // its pages need not lie in memory beside those of the new list
     ListStoring storing{.pools = pools,
                         .group = *group,
                         .room = room,

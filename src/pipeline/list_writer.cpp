@@ -75,6 +75,7 @@ bool ListWriter::next(Bytes& into, std::size_t bytes_max) {
     }
     sum_.add(ByteView{into}.subspan(from));
     write_all(copy_.get(), ByteView{into}.subspan(from), copy_path_);
+    spill_.let_go();
     return next_entry_ < entries_.size() || given_ < made_.size();
 }
 

@@ -21,6 +21,9 @@ public:
     ~MappedFile();
 
     ByteView bytes() const noexcept { return {data_, size_}; }
+    /// What was read so far need not stay with us: for whoever reads a large file from one end to the other. The bytes stay
+    /// valid, and come from the page cache when they are wanted again. Any thread.
+    void let_go() const noexcept;
 
 private:
     const std::uint8_t* data_ = nullptr;

@@ -51,6 +51,7 @@ PreviousList PreviousList::open(const KeptList& kept) {
                 list.places_.push_back({.path_hash = hash_of(*entry_path), .offset = at});
         }
         std::ranges::sort(list.places_, {}, &Place::path_hash);
+        list.let_go();
         return list;
     } catch (const Error& error) {
         if (error.fault() != Fault::missing)

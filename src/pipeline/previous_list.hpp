@@ -23,6 +23,9 @@ public:
     /// before `began`, and `index` knows every chunk of it. Nothing: read the file.
     std::optional<Content> find(const Entry& entry, Instant began, const ChunkIndex& index) const;
 
+    /// See MappedFile::let_go().
+    void let_go() const noexcept { file_.let_go(); }
+
 private:
     struct Place {
         std::uint64_t path_hash = 0;

@@ -144,11 +144,12 @@ Task<std::shared_ptr<const RecallList>> Recall::list() {
 RecallProgress Recall::progress() const noexcept { return state_->progress; }
 
 Task<> Recall::each(EntryVisitor& visitor) {
-    constexpr std::size_t entries_at_once = 256;
+    constexpr std::size_t entries_at_once = 256, entries_kept = 64 * entries_at_once;
     const auto state = state_;
     const auto list = co_await state->list();
     for (std::size_t begin = 0; begin < list->size(); begin += entries_at_once) {
         auto parse = [list, begin] {
+            if (begin % entries_kept == 0) list->let_go();
             std::vector<Entry> entries;
             for (auto i = begin; i < std::min(begin + entries_at_once, list->size()); ++i) entries.push_back(list->entry(i));
             return entries;

@@ -71,6 +71,7 @@ Task<ListChunks> list_chunks(Pools& pools, PackShelf& shelf, const format::Manif
 RecallList::RecallList(MappedFile file) : file_{std::move(file)} {
     FileListReader reader{file_.bytes()};
     for (auto at = reader.position(); reader.next(); at = reader.position()) offsets_.push_back(at);
+    file_.let_go();
 }
 
 Task<std::shared_ptr<const RecallList>> RecallList::load(Pools& pools, PackShelf& shelf, format::ManifestContent content,

@@ -23,6 +23,8 @@ public:
                                                         std::filesystem::path scratch);
 
     std::size_t size() const noexcept { return offsets_.size(); }
+    /// See MappedFile::let_go().
+    void let_go() const noexcept { file_.let_go(); }
     std::string path(std::size_t ordinal) const;
     /// The first entry whose path is not before `path`; size() when all are.
     std::size_t first_from(std::string_view path) const;

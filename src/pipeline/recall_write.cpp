@@ -73,6 +73,7 @@ void gather(Writing& writing, const PackShelf& shelf) {
             mark_harmed(writing, error.sentence(), file);
         }
     }
+    writing.list->let_go();
 }
 
 /// Chunks of one file, in order.
