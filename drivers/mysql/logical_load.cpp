@@ -124,13 +124,27 @@ std::uint64_t load_by_inserts(Connection& connection, const std::string& table, 
 
 }  // namespace
 
-bool RowQueue::push(Bytes block) {
-    std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return abandoned_ || blocks_.size() < blocks_max; });
-    if (abandoned_) return false;
-    blocks_.push_back(std::move(block));
-    changed_.notify_all();
-    return true;
+RowQueue::RowQueue(asio::any_io_executor executor)
+    : executor_{std::move(executor)}, room_{std::make_shared<Signal>(executor_)} {}
+
+Task<bool> RowQueue::push(Bytes block) {
+    for (;;) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (abandoned_) co_return false;
+            if (blocks_.size() < blocks_max) {
+                blocks_.push_back(std::move(block));
+                changed_.notify_all();
+                co_return true;
+            }
+        }
+        co_await room_->wait();
+    }
+}
+
+/// Posted, so it cannot come between the look that found no room and the wait for it.
+void RowQueue::tell_pusher() {
+    asio::post(executor_, [room = room_] { room->notify(); });
 }
 
 void RowQueue::close() {
@@ -146,7 +160,7 @@ std::optional<Bytes> RowQueue::pull() {
     if (blocks_.empty()) return std::nullopt;
     auto block = std::move(blocks_.front());
     blocks_.pop_front();
-    changed_.notify_all();
+    tell_pusher();
     return block;
 }
 
@@ -154,6 +168,7 @@ void RowQueue::abandon() {
     const std::lock_guard lock{mutex_};
     abandoned_ = true;
     changed_.notify_all();
+    tell_pusher();
 }
 
 void prepare_to_load(Connection& connection) {

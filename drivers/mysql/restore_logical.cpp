@@ -200,11 +200,8 @@ Task<> LogicalRestore::feed(const TableContent& table, RowQueue& rows) {
     try {
         for (const auto& entry : table.rows) {
             const auto source = base_.open(entry);
-            for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) {
-                const bool wanted =
-                    co_await on_pool(services_.pools.blocking, [&rows, &block] { return rows.push(std::move(block)); });
-                if (!wanted) co_return;
-            }
+            for (auto block = co_await source->read(); !block.empty(); block = co_await source->read())
+                if (!co_await rows.push(std::move(block))) co_return;
         }
     } catch (...) {
         rows.abandon();
@@ -213,7 +210,7 @@ Task<> LogicalRestore::feed(const TableContent& table, RowQueue& rows) {
     rows.close();
 }
 
-Task<> LogicalRestore::load_table(Connection& connection, const TableContent& table) {
+Task<> LogicalRestore::load_table(Connection& connection, const TableContent& table, asio::thread_pool& loaders) {
     const auto script = co_await statements_in(*table.script);
     if (script.size() != 2) throw Error{Fault::corrupt, "the definition of " + table.quoted + " is not whole"};
     const auto list = base_.open(*table.columns);
@@ -223,18 +220,22 @@ Task<> LogicalRestore::load_table(Connection& connection, const TableContent& ta
     const auto parts = split_table(script[1], table.bytes < late_keys_bytes ? LateKeys::foreign : LateKeys::all);
     const auto alter = "ALTER TABLE " + table.quoted + " ";
     for (const auto& key : parts.foreign_keys) foreign_keys_.push_back(alter + key);
-    co_await on_pool(services_.pools.blocking, [&] {
+    co_await on_pool(loaders, [&] {
         connection.execute(script[0]);
         connection.execute(parts.create);
     });
     if (!table.rows.empty()) {
-        RowQueue rows;
+        RowQueue rows{co_await asio::this_coro::executor};
+        auto take = [&]() -> Task<> {
+            co_await on_pool(loaders, [&] { load_rows(connection, table.quoted, columns, way_, rows); });
+        };
+        // What feeds is the body: it begins before what waits for it, and so a stop always reaches both.
         co_await in_group([&](TaskGroup& group) -> Task<> {
-            group.spawn(feed(table, rows));
-            co_await on_pool(services_.pools.blocking, [&] { load_rows(connection, table.quoted, columns, way_, rows); });
+            group.spawn(take());
+            co_await feed(table, rows);
         });
     }
-    co_await on_pool(services_.pools.blocking, [&] {
+    co_await on_pool(loaders, [&] {
         std::string all;
         for (const auto& key : parts.keys) all += (all.empty() ? "" : ", ") + key;
         if (!all.empty()) connection.execute(alter + all);
@@ -253,8 +254,10 @@ Task<> LogicalRestore::load_tables() {
     std::ranges::sort(tables, std::greater{}, &TableContent::bytes);
     std::deque<const TableContent*> waiting{tables.begin(), tables.end()};
     const auto count = std::clamp(std::thread::hardware_concurrency() + 1, 2U, loaders_max);
-    auto one = [this, &waiting]() -> Task<> {
-        auto connection = co_await on_pool(services_.pools.blocking, [this] {
+    // Threads of their own: each is held for as long as a table is loaded, and what feeds it needs the common ones.
+    asio::thread_pool loaders{count};
+    auto one = [this, &waiting, &loaders]() -> Task<> {
+        auto connection = co_await on_pool(loaders, [this] {
             auto made = std::make_unique<Connection>(settings_);
             prepare_to_load(*made);
             return made;
@@ -262,7 +265,7 @@ Task<> LogicalRestore::load_tables() {
         while (!waiting.empty()) {
             const auto* table = waiting.front();
             waiting.pop_front();
-            co_await load_table(*connection, *table);
+            co_await load_table(*connection, *table, loaders);
         }
     };
     co_await in_group([&](TaskGroup& group) -> Task<> {

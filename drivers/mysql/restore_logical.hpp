@@ -48,7 +48,7 @@ private:
     Task<> run_scripts(const std::string& kind);
     Task<> make_views();
     Task<> load_tables();
-    Task<> load_table(Connection& connection, const TableContent& table);
+    Task<> load_table(Connection& connection, const TableContent& table, asio::thread_pool& loaders);
     Task<> feed(const TableContent& table, RowQueue& rows);
     Task<> make_accounts();
     void quiet_server();
