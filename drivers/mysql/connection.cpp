@@ -82,6 +82,15 @@ void check_transport(MYSQL* mysql, const ConnectionSettings& settings) {
             "you accept that others can read along.");
 }
 
+/// What a server gives every session by default may cut answers short (sql_select_limit), end statements (max_statement_time, and
+/// max_execution_time) or leave a transaction open for the end of the session to roll back (autocommit): none of that is ours.
+std::string session_settings(bool mariadb) {
+    return std::string{
+               "SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 28800, autocommit = 1, sql_select_limit = "
+               "18446744073709551615, "} +
+           (mariadb ? "max_statement_time = 0" : "max_execution_time = 0");
+}
+
 Error wrong_cell(const std::string& what) { return Error{Fault::defect, "an answer of the server has no " + what}; }
 
 std::vector<std::string> names_of(MYSQL_RES* result) {
@@ -132,7 +141,7 @@ Connection::Connection(const ConnectionSettings& settings) {
     connect(raw(), settings);
     check_transport(raw(), settings);
     socket_ = static_cast<int>(mysql_get_socket(raw()));
-    execute("SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 28800");
+    execute(session_settings(is_mariadb()));
 }
 
 Connection::~Connection() = default;

@@ -52,7 +52,8 @@ private:
     std::vector<std::vector<Cell>> rows_;
 };
 
-/// One session, used by one thread at a time, but for interrupt(). Text is utf8mb4, times are UTC, sql_mode is empty.
+/// One session, used by one thread at a time, but for interrupt(). Text is utf8mb4, times are UTC, sql_mode is empty, each statement
+/// commits, and whatever the server's own settings are, no answer is cut short and no statement ended early.
 class Connection {
 public:
     /// Connects. Beyond loopback and unix sockets the server's certificate and name are verified unless `settings.insecure`.

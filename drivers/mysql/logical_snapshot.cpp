@@ -89,10 +89,7 @@ private:
                 "= " +
                 std::to_string(limits_.lock_wait_max.count()));
             reader.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-            if (!mariadb_) {
-                reader.execute("SET SESSION max_execution_time = 0");
-                continue;
-            }
+            if (!mariadb_) continue;
             // Where the session writes no binlog, MariaDB lets go of a table at ROLLBACK TO SAVEPOINT.
             try {
                 reader.execute("SET SESSION sql_log_bin = 0");

@@ -94,16 +94,30 @@ def test_a_backup_tool_that_fails_leaves_no_backup(new_mysql, new_host, room):
     assert varve.do("backup", "list", SOURCE)["backups"] == []
 
 
+@contextlib.contextmanager
+def burdened(*servers):
+    """Settings that a server gives each session: answers are cut short, and what nobody commits is undone."""
+    def give(limit, autocommit):
+        for server in servers:
+            server.execute(f"SET GLOBAL sql_select_limit = {limit}", f"SET GLOBAL autocommit = {autocommit}")
+    give(2, 0)
+    try:
+        yield
+    finally:
+        give(2 ** 64 - 1, 1)
+
+
 @pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
 def test_a_logical_backup_fills_an_empty_server(new_mysql, new_host, flavour):
     source = mysqlzoo.make(new_mysql(flavour=flavour), rows=3000)
     before, accounts = mysqlzoo.dump(source), mysqlzoo.accounts(source)
     varve = new_host(source, method="logical")
-    backup = varve.backup(SOURCE)
     target = new_mysql("target", flavour, user=False)
     target.execute("SET GLOBAL sql_mode = ''")
 
-    load(varve, target, "--backup", backup["id"])
+    with burdened(source, target):
+        backup = varve.backup(SOURCE)
+        load(varve, target, "--backup", backup["id"])
 
     assert mysqlzoo.dump(target) == before
     assert mysqlzoo.accounts(target) == accounts
