@@ -61,14 +61,12 @@ StageOrder LogicalRestore::stage_order() const {
 
 // ---------------------------------------------------------------------------------------------------- before it is written
 
-void LogicalRestore::require_foreign_gtids(Connection& connection) const {
+void LogicalRestore::require_foreign_gtids(Connection& connection, const AppliedGtids& planned) const {
     const auto taken = [](const std::string& what) {
         return Error{Fault::refused, "the server has executed transactions of the source already: " + what}
             .code("gtids_executed", 5)
             .hint("It would pass over them without an error. Restore into a server that was set up anew.");
     };
-    AppliedGtids planned{mariadb_, fact(base_.facts(), "gtid")};
-    // What is applied from the log has the sources that the base has, or comes from servers that replicate from them.
     if (!mariadb_) {
         const auto executed = GtidSet::parse(connection.value("SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')"));
         for (const auto& [source, intervals] : executed.sources())
@@ -108,7 +106,7 @@ void LogicalRestore::require_empty_server() {
     if (ask_is_replica(connection))
         throw Error{Fault::refused, "the server replicates from another one"}.hint(
             "Run RESET REPLICA ALL, or take another server.");
-    require_foreign_gtids(connection);
+    require_foreign_gtids(connection, {mariadb_, fact(base_.facts(), "gtid")});
 }
 
 Task<RestoreOutlook> LogicalRestore::examine() {
@@ -338,10 +336,22 @@ void LogicalRestore::wake_server() noexcept {
     }
 }
 
-Task<std::string> LogicalRestore::roll_forward() {
+/// Before the server is touched: what is wrong with the log is known now, and not when hours of loading are behind us.
+Task<> LogicalRestore::stage() {
     fs::remove_all(scratch_);
     make_directories(scratch_ / "binlog");
-    const auto staged = co_await stage_log(stage_order(), *log_, services_.pools);
+    staged_ = co_await stage_log(stage_order(), *log_, services_.pools);
+    // The log may have transactions of servers of which the base has none, after a failover say, and this server be one of them.
+    // MariaDB applies what it is given, whatever it has.
+    if (mariadb_) co_return;
+    co_await on_pool(services_.pools.blocking, [this] {
+        Connection connection{settings_};
+        require_foreign_gtids(connection, *staged_->after);
+    });
+}
+
+Task<std::string> LogicalRestore::roll_forward() {
+    const auto& staged = *staged_;
     log(LogLevel::info, "",
         "applying " + std::to_string(staged.transactions) + " transactions from " + to_text(staged.start) + " to " +
             to_text(staged.stop));
@@ -395,6 +405,7 @@ void LogicalRestore::require_applied(const StagedLog& staged) {
 
 Task<Restored> LogicalRestore::run() {
     co_await examine();
+    if (rolls_forward()) co_await stage();
     co_await on_pool(services_.pools.blocking, [this] { quiet_server(); });
     std::exception_ptr failure;
     Restored restored;

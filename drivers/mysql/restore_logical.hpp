@@ -43,7 +43,7 @@ private:
     bool rolls_forward() const;
     StageOrder stage_order() const;
     void require_empty_server();
-    void require_foreign_gtids(Connection& connection) const;
+    void require_foreign_gtids(Connection& connection, const AppliedGtids& planned) const;
     Task<std::vector<std::string>> statements_in(Entry entry);
     Task<> run_scripts(const std::string& kind);
     Task<> make_views();
@@ -53,6 +53,7 @@ private:
     Task<> make_accounts();
     void quiet_server();
     void wake_server() noexcept;
+    Task<> stage();
     Task<std::string> roll_forward();
     void require_applied(const StagedLog& staged);
     void note_gtids(const std::string& applied);
@@ -70,6 +71,7 @@ private:
     std::vector<std::string> foreign_keys_;  ///< statements, for the end
     std::set<std::string> accounts_kept_;    ///< which the server had
     std::filesystem::path scratch_;
+    std::optional<StagedLog> staged_;  ///< what is applied, when some log is
 };
 
 }  // namespace varve::mysql

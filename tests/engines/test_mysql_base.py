@@ -166,6 +166,34 @@ def test_a_server_that_executed_some_of_the_transactions_is_refused(new_mysql, n
     assert replica.rows("SHOW DATABASES LIKE 'shop'") == []
 
 
+def test_a_server_that_executed_some_of_the_log_is_refused(new_mysql, new_host):
+    """After a failover the log has transactions of a server of which the base has none."""
+    source, target = new_mysql(flavour="mysql"), new_mysql("target", "mysql", user=False)
+    ledger = MysqlLedger(source).create()
+    varve = new_host(source, method="logical")
+    varve.serve()
+    place.wait_until(lambda: varve.do("backup", "list", SOURCE)["backups"], 60)
+    ledger.write(2)
+    uuid = target.value("SELECT @@server_uuid")
+    source.execute(f"SET gtid_next = '{uuid}:1'", "INSERT INTO made VALUES (1)", "SET gtid_next = 'AUTOMATIC'", "INSERT INTO made VALUES (2)", database="shop")
+    archived = tuple(source.position())
+    place.wait_until(lambda: reached(varve.durable(SOURCE), archived), 60)
+    assert varve.stop() == 0
+    target.execute("CREATE USER somebody")
+    assert target.value("SELECT @@gtid_executed") == f"{uuid}:1"
+
+    varve.refused("restore", "run", SOURCE, "--into", into(target), "--latest", code="gtids_executed", exit_code=5)
+
+    assert target.rows("SHOW DATABASES LIKE 'shop'") == []
+    target.reset()
+    load(varve, target, "--latest")
+    assert target.rows("SELECT seq FROM made ORDER BY seq", database="shop") == [(1,), (2,)]
+
+
+def reached(position, wanted):
+    return position and (lambda file, offset: (file, int(offset)) >= wanted)(*position.rsplit(":", 1))
+
+
 def storm(server, stop, errors):
     """TRUNCATE, ALTER and RENAME without end."""
     try:
