@@ -124,6 +124,17 @@ def test_a_logical_backup_fills_an_empty_server(new_mysql, new_host, flavour):
     mysqlzoo.log_in(target)
 
 
+@pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
+def test_a_backup_that_may_not_see_everything_is_partial_and_says_so(new_mysql, new_host, flavour):
+    """The server shows less, and no error."""
+    source = mysqlzoo.make(new_mysql(flavour=flavour))
+    varve = new_host(source, method="logical")
+    source.execute(*(f"REVOKE TRIGGER, EVENT ON *.* FROM varve@'{host}'" for host in ("localhost", "127.0.0.1")))
+    answer = varve.ask("backup", "run", SOURCE)
+    told = str(answer.document["result"]["backups"][0]["findings"])
+    assert answer.exit_code == 3 and "see triggers" in told and "see events" in told, answer.document
+
+
 def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
     source = mysqlzoo.make(new_mysql(), rows=3000)
     before = mysqlzoo.dump(source)
