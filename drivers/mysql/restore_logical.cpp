@@ -327,13 +327,21 @@ void LogicalRestore::quiet_server() {
     if (may_set("sync_binlog", "0")) wake_.emplace_back("FLUSH NO_WRITE_TO_BINLOG BINARY LOGS");
 }
 
-void LogicalRestore::wake_server() noexcept {
-    try {
-        Connection connection{settings_};
-        for (const auto& statement : wake_) connection.execute(statement);
-    } catch (const Error& error) {
-        log_failure(LogLevel::warning, "", error);
+/// Each by itself: what we may not do keeps nothing else from being done. Gives what remains to be done, as statements.
+std::string LogicalRestore::wake_server() {
+    std::string left;
+    std::optional<Connection> connection;
+    for (const auto& statement : wake_) {
+        try {
+            if (!connection) connection.emplace(settings_);
+            connection->execute(statement);
+        } catch (const Error& error) {
+            log_failure(LogLevel::warning, "", error);
+            left += (left.empty() ? "" : " ") + statement + ";";
+        }
     }
+    if (!left.empty()) log(LogLevel::error, "", "the server still has settings of the restore; run: " + left);
+    return left;
 }
 
 /// Before the server is touched: what is wrong with the log is known now, and not when hours of loading are behind us.
@@ -406,11 +414,11 @@ void LogicalRestore::require_applied(const StagedLog& staged) {
 Task<Restored> LogicalRestore::run() {
     co_await examine();
     if (rolls_forward()) co_await stage();
-    co_await on_pool(services_.pools.blocking, [this] { quiet_server(); });
     std::exception_ptr failure;
     Restored restored;
-    std::string applied = fact(base_.facts(), "gtid");
+    std::string applied = fact(base_.facts(), "gtid"), left;
     try {
+        co_await on_pool(services_.pools.blocking, [this] { quiet_server(); });
         co_await run_scripts("database");
         co_await run_scripts("sequence");
         co_await load_tables();
@@ -429,7 +437,7 @@ Task<Restored> LogicalRestore::run() {
         failure = std::current_exception();
     }
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await shielded(on_pool(services_.pools.blocking, [this] { wake_server(); }));
+    co_await shielded(on_pool(services_.pools.blocking, [this, &left] { left = wake_server(); }));
     if (failure) std::rethrow_exception(failure);
     restored.bytes_written = content_.bytes;
     restored.next_step =
@@ -439,6 +447,7 @@ Task<Restored> LogicalRestore::run() {
         for (const auto& account : accounts_kept_) kept += (kept.empty() ? "" : ", ") + account;
         restored.next_step += " Accounts that it had already were left as they are: " + kept + ".";
     }
+    if (!left.empty()) restored.next_step += " It still has settings of the restore; run: " + left;
     co_return restored;
 }
 

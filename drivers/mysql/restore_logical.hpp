@@ -52,7 +52,7 @@ private:
     Task<> feed(const TableContent& table, RowQueue& rows);
     Task<> make_accounts();
     void quiet_server();
-    void wake_server() noexcept;
+    std::string wake_server();
     Task<> stage();
     Task<std::string> roll_forward();
     void require_applied(const StagedLog& staged);

@@ -147,6 +147,22 @@ def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
     assert mysqlzoo.dump(target) == before
 
 
+def test_a_restore_that_fails_gives_the_server_its_settings_back(new_mysql, new_host):
+    """Also where what goes before one of them is not permitted."""
+    source = new_mysql()
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source, method="logical")
+    varve.backup(SOURCE)
+    target = new_mysql("target", user=False)
+    target.execute("SET GLOBAL event_scheduler = ON", "CREATE USER loader@localhost", "GRANT ALL ON *.* TO loader@localhost WITH GRANT OPTION", "REVOKE RELOAD ON *.* FROM loader@localhost")
+
+    answer = varve.ask("restore", "run", SOURCE, "--into", into(target, "loader"), "--immediate")
+
+    assert answer.exit_code != 0, answer.document  # it may not give the accounts what it lacks
+    assert "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS;" in answer.stderr
+    assert target.rows("SELECT @@event_scheduler, @@sync_binlog, @@innodb_flush_log_at_trx_commit") == [("ON", 1, 1)]
+
+
 def test_a_server_that_is_not_empty_is_refused(new_mysql, new_host, room):
     source = new_mysql()
     MysqlLedger(source).create().write(3)
