@@ -137,6 +137,7 @@ private:
         holder_.execute("BACKUP STAGE BLOCK_COMMIT");
         begin_transactions();
         snapshot_.coordinates = find_place_of_mariadb();
+        read_sequence_values(holder_, snapshot_.schema);
         snapshot_.time = ask_time(holder_);
         holder_.execute("BACKUP STAGE END");
         snapshot_.commits_held = since(commits);

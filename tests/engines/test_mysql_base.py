@@ -277,6 +277,32 @@ def test_a_storm_of_ddl_beside_a_logical_backup(new_mysql, new_host, flavour):
         assert all(target.rows(f"SELECT id, b FROM {name}", database="shop") == [(3, 5)] for name in tables)
 
 
+def test_a_sequence_gives_no_number_twice(new_mysql, new_host):
+    """Its rows are in the backup, and so it stands behind them: it is read when commits wait, and not with the definitions."""
+    source = new_mysql()
+    source.execute("CREATE DATABASE shop", "CREATE SEQUENCE shop.numbers CACHE 2", "CREATE TABLE shop.used (n BIGINT PRIMARY KEY)",
+                   *[f"CREATE TABLE shop.t{number} (id INT PRIMARY KEY)" for number in range(600)])  # listing them takes its time
+    varve = new_host(source, method="logical")
+    stop = threading.Event()
+
+    def use():
+        with contextlib.closing(source.connect(database="shop")) as connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute("INSERT INTO used VALUES (NEXTVAL(numbers))")
+    thread = threading.Thread(target=use)
+    thread.start()
+    try:
+        backup = varve.backup(SOURCE)
+    finally:
+        stop.set()
+        thread.join(60)
+
+    target = new_mysql("target", user=False)
+    load(varve, target, "--backup", backup["id"])
+
+    assert target.value("SELECT NEXTVAL(numbers)", database="shop") > target.value("SELECT MAX(n) FROM used", database="shop") > 0
+
+
 class Pulse:
     """One commit after the other, from a connection of its own: how long the slowest took."""
 
