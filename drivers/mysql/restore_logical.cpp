@@ -275,26 +275,45 @@ Task<> LogicalRestore::load_tables() {
     });
 }
 
-/// Accounts that the server has already stay as they are, whoever restores among them.
+/// Accounts that the server has already stay as they are, whoever restores among them. Gives what failed, with what comes behind it
+/// of the same account; `why` is the first failure.
+std::vector<std::string> LogicalRestore::try_accounts(const std::vector<std::string>& statements, std::optional<Error>& why) {
+    constexpr unsigned there_already = 1396;
+    std::vector<std::string> failed;
+    std::set<std::string> waiting;
+    for (const auto& statement : statements) {
+        const std::string account{account_of_statement(statement)};
+        if (accounts_kept_.contains(account)) continue;
+        if (waiting.contains(account)) {
+            failed.push_back(statement);
+            continue;
+        }
+        try {
+            main_->execute(statement);
+        } catch (Error& error) {
+            if (number_of(error) == there_already) {
+                accounts_kept_.insert(account);
+                continue;
+            }
+            if (!why) why = error.during("making the account " + account);
+            waiting.insert(account);
+            failed.push_back(statement);
+        }
+    }
+    return failed;
+}
+
+/// One may name another that comes later, as MySQL's default roles do: what fails is tried again as long as others succeed.
 Task<> LogicalRestore::make_accounts() {
     if (!content_.accounts) co_return;
-    const auto statements = co_await statements_in(*content_.accounts);
+    auto statements = co_await statements_in(*content_.accounts);
     co_await on_pool(services_.pools.blocking, [this, &statements] {
-        constexpr unsigned there_already = 1396;
-        for (const auto& statement : statements) {
-            const std::string account{account_of_statement(statement)};
-            if (accounts_kept_.contains(account)) continue;
-            try {
-                main_->execute(statement);
-            } catch (Error& error) {
-                if (number_of(error) != there_already) {
-                    error.during("making the account " + account);
-                    throw;
-                }
-                accounts_kept_.insert(account);
-            }
+        while (!statements.empty()) {
+            std::optional<Error> why;
+            auto failed = try_accounts(statements, why);
+            if (why && failed.size() == statements.size()) throw Error{*why};
+            statements = std::move(failed);
         }
-        main_->execute("FLUSH PRIVILEGES");
     });
 }
 

@@ -50,6 +50,7 @@ private:
     Task<> load_tables();
     Task<> load_table(Connection& connection, const TableContent& table, asio::thread_pool& loaders);
     Task<> feed(const TableContent& table, RowQueue& rows);
+    std::vector<std::string> try_accounts(const std::vector<std::string>& statements, std::optional<Error>& why);
     Task<> make_accounts();
     void quiet_server();
     std::string wake_server();

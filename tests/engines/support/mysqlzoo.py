@@ -75,7 +75,10 @@ def make(server, rows=300):
     quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
     run(f"CREATE USER 'keeper'@'localhost' IDENTIFIED BY '{quoted}'", "GRANT SELECT, INSERT ON zoo.* TO 'keeper'@'localhost'", "GRANT EXECUTE ON PROCEDURE zoo.note_it TO 'keeper'@'localhost'",
         "CREATE USER 'guest'@'%' IDENTIFIED BY 'guest' WITH MAX_QUERIES_PER_HOUR 77", "GRANT SELECT (id) ON zoo.numbers TO 'guest'@'%'",
-        "CREATE ROLE feeder", "GRANT UPDATE ON zoo.many TO feeder", "GRANT feeder TO 'keeper'@'localhost'")
+        "CREATE ROLE feeder", "GRANT UPDATE ON zoo.many TO feeder", "GRANT feeder TO 'keeper'@'localhost'",
+        # Its name comes behind that of the account whose default it is.
+        "CREATE ROLE zoologist", "GRANT SELECT ON `zoo-2`.* TO zoologist", "GRANT zoologist TO 'keeper'@'localhost'",
+        f"SET DEFAULT ROLE zoologist {'FOR' if mariadb else 'TO'} 'keeper'@'localhost'")
     return server
 
 
@@ -105,3 +108,5 @@ def log_in(server):
         cursor.execute("SELECT COUNT(*) FROM numbers")
         assert cursor.fetchone()[0] == 4
         cursor.execute("CALL note_it('keeper')")
+        cursor.execute("SELECT COUNT(*) FROM `zoo-2`.t")
+        assert cursor.fetchone()[0] == 1
