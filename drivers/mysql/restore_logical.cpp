@@ -49,13 +49,13 @@ bool LogicalRestore::rolls_forward() const {
     return log_ != nullptr && !log_->path().empty() && to && stop && to->at > stop->at;
 }
 
-StageOrder LogicalRestore::stage_order() const {
+StageOrder LogicalRestore::stage_order(fs::path folder) const {
     return {.base = coordinates_of(base_.facts()),
             .base_stop = *base_.facts().stop,
             .to = *request_.target.position,
             .without = request_.target.target.without,
             .mariadb = mariadb_,
-            .folder = scratch_ / "binlog",
+            .folder = std::move(folder),
             .start = {}};
 }
 
@@ -123,22 +123,22 @@ Task<RestoreOutlook> LogicalRestore::examine() {
     co_await on_pool(services_.pools.blocking, [this] {
         require_empty_server();
         const auto folder = request_.source.find_text("scratch_dir");
-        scratch_ = (folder ? fs::path{*folder} : services_.state_dir) / "restore-scratch";
+        scratch_beside_ = folder ? fs::path{*folder} : services_.state_dir;
         if (!rolls_forward()) return;
         const fs::path bin_dir = request_.source.find_text("bin_dir").value_or("");
         (void)tool(bin_dir, mariadb_ ? std::vector<std::string>{"mariadb-binlog", "mysqlbinlog"}
                                      : std::vector<std::string>{"mysqlbinlog"});
         (void)tool(bin_dir, mariadb_ ? std::vector<std::string>{"mariadb", "mysql"} : std::vector<std::string>{"mysql"});
-        const auto wanted = bytes_to_stage(stage_order());
-        if (free_bytes(scratch_.parent_path()) < wanted)
+        const auto wanted = bytes_to_stage(stage_order({}));
+        if (free_bytes(scratch_beside_) < wanted)
             throw Error{Fault::refused,
-                        "there is no room for " + std::to_string(wanted) + " bytes of log at " + scratch_.string()}
+                        "there is no room for " + std::to_string(wanted) + " bytes of log at " + scratch_beside_.string()}
                 .hint("Name another folder with scratch_dir.");
     });
     RestoreOutlook outlook;
     if (rolls_forward())
-        outlook.notes.push_back(std::to_string(bytes_to_stage(stage_order()) >> 20) + " MiB of binlog files are staged in " +
-                                scratch_.string() + " and applied.");
+        outlook.notes.push_back(std::to_string(bytes_to_stage(stage_order({})) >> 20) + " MiB of binlog files are staged in " +
+                                scratch_beside_.string() + " and applied.");
     co_return outlook;
 }
 
@@ -365,9 +365,8 @@ std::string LogicalRestore::wake_server() {
 
 /// Before the server is touched: what is wrong with the log is known now, and not when hours of loading are behind us.
 Task<> LogicalRestore::stage() {
-    fs::remove_all(scratch_);
-    make_directories(scratch_ / "binlog");
-    staged_ = co_await stage_log(stage_order(), *log_, services_.pools);
+    co_await on_pool(services_.pools.blocking, [this] { scratch_.emplace(scratch_beside_); });
+    staged_ = co_await stage_log(stage_order(scratch_->path()), *log_, services_.pools);
     // The log may have transactions of servers of which the base has none, after a failover say, and this server be one of them.
     // MariaDB applies what it is given, whatever it has.
     if (mariadb_) co_return;
@@ -394,11 +393,11 @@ Task<std::string> LogicalRestore::roll_forward() {
                      .files = staged.files,
                      .start_position = staged.start.offset,
                      .stop_position = staged.stop_in_file,
-                     .scratch = scratch_,
+                     .scratch = scratch_->path(),
                      .login = settings_,
                      .password = password});
         require_applied(staged);
-        fs::remove_all(scratch_);
+        scratch_.reset();
         return staged.after->text();
     });
 }

@@ -9,6 +9,8 @@
 
 #include "mysql/logical_load.hpp"
 #include "mysql/restore_roll.hpp"
+#include "mysql/scratch_folder.hpp"
+#include "varve/error.hpp"
 
 namespace varve::mysql {
 
@@ -41,7 +43,7 @@ public:
 
 private:
     bool rolls_forward() const;
-    StageOrder stage_order() const;
+    StageOrder stage_order(std::filesystem::path folder) const;
     void require_empty_server();
     void require_foreign_gtids(Connection& connection, const AppliedGtids& planned) const;
     Task<std::vector<std::string>> statements_in(Entry entry);
@@ -71,7 +73,8 @@ private:
     std::vector<std::string> wake_;          ///< what gives the server its own settings back
     std::vector<std::string> foreign_keys_;  ///< statements, for the end
     std::set<std::string> accounts_kept_;    ///< which the server had
-    std::filesystem::path scratch_;
+    std::filesystem::path scratch_beside_;  ///< where the log is staged, in a folder of its own
+    std::optional<ScratchFolder> scratch_;
     std::optional<StagedLog> staged_;  ///< what is applied, when some log is
 };
 

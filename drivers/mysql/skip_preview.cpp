@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "mysql/scratch_folder.hpp"
 #include "mysql/tools.hpp"
 #include "varve/error.hpp"
 #include "varve/file.hpp"
@@ -91,13 +92,12 @@ Task<std::string> touched_by(LogSource& log, const LineageName& lineage, WalkedT
     append(content, body);
     auto show = [content = std::move(content), mariadb, bin_dir = std::move(bin_dir), scratch = std::move(scratch)] {
         const auto reader = mariadb ? tool(bin_dir, {"mariadb-binlog", "mysqlbinlog"}) : tool(bin_dir, {"mysqlbinlog"});
-        make_directories(scratch);
-        const auto file = scratch / "one-transaction.binlog";
+        const ScratchFolder folder{scratch};
+        const auto file = folder.path() / "one-transaction.binlog";
         replace_file(file, content);
         Command command;
         command.arguments = {reader.string(), "--no-defaults", "--verbose", "--base64-output=DECODE-ROWS", file.string()};
         const auto result = run_command(command);
-        fs::remove(file);
         if (result.exit_code != 0) throw command_error(command, result);
         return summary_of(result.output);
     };
