@@ -61,12 +61,10 @@ void feed_from(MYSQL* mysql, Feed& feed) {
 /// What was changed on the way in is not what the source had.
 void refuse_changes(Connection& connection, const std::string& table) {
     if (mysql_warning_count(connection.raw()) == 0) return;
-    const auto warnings = connection.query("SHOW WARNINGS LIMIT 64");
-    for (std::size_t row = 0; row < warnings.size(); ++row)
-        if (warnings.text(row, 0) != "Note")
-            throw Error{Fault::corrupt,
-                        "the server changed values of " + table + " while it loaded them (warning " + warnings.text(row, 1) + ")"}
-                .with("server", warnings.text(row, 2));
+    const auto warnings = connection.query("SHOW WARNINGS LIMIT 1");
+    const auto number = warnings.empty() ? std::string{"unknown"} : warnings.text(0, 1);
+    throw Error{Fault::corrupt, "the server changed values of " + table + " while it loaded them (warning " + number + ")"}.with(
+        "server", warnings.empty() ? "" : warnings.text(0, 2));
 }
 
 void require_all(std::uint64_t taken, std::uint64_t given, const std::string& table) {
@@ -124,8 +122,7 @@ std::uint64_t load_by_inserts(Connection& connection, const std::string& table, 
 
 }  // namespace
 
-RowQueue::RowQueue(asio::any_io_executor executor)
-    : executor_{std::move(executor)}, room_{std::make_shared<Signal>(executor_)} {}
+RowQueue::RowQueue(asio::any_io_executor executor) : executor_{std::move(executor)}, room_{std::make_shared<Signal>(executor_)} {}
 
 Task<bool> RowQueue::push(Bytes block) {
     for (;;) {
@@ -172,9 +169,11 @@ void RowQueue::abandon() {
 }
 
 void prepare_to_load(Connection& connection) {
+    // Without notes every warning that is left is one of a changed value.
     connection.execute(
-        "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = "
-        "'+00:00', net_read_timeout = 86400, net_write_timeout = 86400, wait_timeout = 31536000, innodb_strict_mode = 0");
+        "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, sql_notes = 0, sql_mode = "
+        "'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone = '+00:00', net_read_timeout = 86400, net_write_timeout = 86400, "
+        "wait_timeout = 31536000, innodb_strict_mode = 0");
     connection.execute("SET NAMES utf8mb4");
     if (connection.is_mariadb()) connection.execute("SET SESSION check_constraint_checks = 0");
 }

@@ -91,7 +91,8 @@ private:
 
     void read_columns() {
         connection_.each_row(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA" +
+            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, EXTRA FROM information_schema.COLUMNS WHERE "
+            "TABLE_SCHEMA" +
                 in_databases_ + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
             [this](const Connection::Row& row) {
                 const std::string name{row[2].value_or("")}, type{row[3].value_or("")};
