@@ -116,7 +116,8 @@ Task<RestoreOutlook> LogicalRestore::examine() {
             .hint("Restore it with --into CONNECTION, or name a physical backup with --backup ID.");
     settings_ = parse_connection(request_.into);
     settings_.password_reference = request_.into_password;
-    settings_.insecure = request_.source.find_flag("insecure").value_or(false);
+    // A server on this machine need not have TLS because the source has it.
+    if (!stays_here(settings_)) read_tls(request_.source, settings_);
     Entries entries;
     co_await base_.each(entries);
     content_ = sort_entries(entries.all);
@@ -198,8 +199,10 @@ Task<> LogicalRestore::feed(const TableContent& table, RowQueue& rows) {
     try {
         for (const auto& entry : table.rows) {
             const auto source = base_.open(entry);
-            for (auto block = co_await source->read(); !block.empty(); block = co_await source->read())
-                if (!co_await rows.push(std::move(block))) co_return;
+            for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) {
+                const bool wanted = co_await rows.push(std::move(block));
+                if (!wanted) co_return;
+            }
         }
     } catch (...) {
         rows.abandon();
@@ -275,8 +278,8 @@ Task<> LogicalRestore::load_tables() {
     });
 }
 
-/// Accounts that the server has already stay as they are, whoever restores among them. Gives what failed, with what comes behind it
-/// of the same account; `why` is the first failure.
+/// Accounts that the server has already stay as they are, whoever restores among them. Gives what failed, with what comes behind
+/// it of the same account; `why` is the first failure.
 std::vector<std::string> LogicalRestore::try_accounts(const std::vector<std::string>& statements, std::optional<Error>& why) {
     constexpr unsigned there_already = 1396;
     std::vector<std::string> failed;

@@ -73,7 +73,7 @@ private:
     std::vector<std::string> wake_;          ///< what gives the server its own settings back
     std::vector<std::string> foreign_keys_;  ///< statements, for the end
     std::set<std::string> accounts_kept_;    ///< which the server had
-    std::filesystem::path scratch_beside_;  ///< where the log is staged, in a folder of its own
+    std::filesystem::path scratch_beside_;   ///< where the log is staged, in a folder of its own
     std::optional<ScratchFolder> scratch_;
     std::optional<StagedLog> staged_;  ///< what is applied, when some log is
 };
