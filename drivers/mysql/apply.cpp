@@ -28,7 +28,7 @@ void apply_files(const ApplyOrder& order) {
     const auto reader =
         order.mariadb ? tool(order.bin_dir, {"mariadb-binlog", "mysqlbinlog"}) : tool(order.bin_dir, {"mysqlbinlog"});
     const auto client = order.mariadb ? tool(order.bin_dir, {"mariadb", "mysql"}) : tool(order.bin_dir, {"mysql"});
-    const LoginFile login{order.scratch, order.login, order.password};
+    const LoginFile login{order.scratch, order.login, order.password, order.mariadb ? Flavour::mariadb : Flavour::mysql};
 
     Command read;
     read.arguments = {reader.string(), "--no-defaults", "--start-position=" + std::to_string(order.start_position),
@@ -41,6 +41,8 @@ void apply_files(const ApplyOrder& order) {
 
     Command take;
     take.arguments = {client.string(), login.argument(), "--binary-mode", "--batch", "--max-allowed-packet=1G"};
+    // The server's own limit is for its users.
+    if (order.mariadb) take.arguments.emplace_back("--init-command=SET SESSION max_statement_time = 0");
     take.dies_with_us = true;
 
     const auto done = run_pipeline(read, take);

@@ -6,6 +6,7 @@
 #include "mysql/logical_rows.hpp"
 #include "mysql/logical_script.hpp"
 #include "mysql/logical_snapshot.hpp"
+#include "mysql/rights.hpp"
 #include "varve/log.hpp"
 
 namespace varve::mysql {
@@ -146,6 +147,9 @@ private:
         for (const auto& sentence : snapshot_.schema.left_out)
             result.findings.push_back({Finding::Level::warning, sentence, "Take physical backups to have it."});
         Connection connection{context_.settings.connection};
+        // What may not be seen is missing without an error.
+        std::ranges::move(check_rights_to_copy(ask_rights(connection), connection.is_mariadb(), Method::logical),
+                          std::back_inserter(result.findings));
         result.facts = facts_of_server(connection);
         result.facts["method"] = "logical";
         result.facts["lock_commits_ms"] = std::to_string(snapshot_.commits_held.count());

@@ -73,37 +73,6 @@ void check_expiry(const ServerFacts& server, std::vector<Finding>& findings) {
                         set_global("binlog_expire_logs_seconds", "604800")});
 }
 
-bool has_right(const std::string& grants, const std::string& right) {
-    return grants.find(right) != std::string::npos || grants.find("ALL PRIVILEGES ON *.*") != std::string::npos ||
-           grants.find("GRANT SUPER") != std::string::npos;
-}
-
-/// A role's rights are not listed: then nothing is said.
-void check_rights(Connection& connection, const ServerFacts& server, std::vector<Finding>& findings) {
-    const auto rows = connection.query("SHOW GRANTS");
-    std::string grants;
-    bool has_roles = false;
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        const auto line = upper(rows.text(row, std::size_t{0}));
-        has_roles = has_roles || line.find(" ON ") == std::string::npos;
-        if (line.find(" ON *.* ") != std::string::npos) grants += line + "\n";
-    }
-    if (has_roles) return;
-    auto user = connection.value("SELECT current_user()");
-    const auto at = user.rfind('@');
-    user = "'" + user.substr(0, at) + "'@'" + user.substr(at + 1) + "'";
-    const auto need = [&](const std::string& right, const std::string& purpose) {
-        if (!has_right(grants, right))
-            findings.push_back(
-                {Level::error, "the user " + user + " may not " + purpose, "GRANT " + right + " ON *.* TO " + user + ";"});
-    };
-    need(grants.find("REPLICATION REPLICA") == std::string::npos ? "REPLICATION SLAVE" : "REPLICATION REPLICA",
-         "read the binlog");
-    const bool is_mariadb = server.flavour == Flavour::mariadb;
-    need(is_mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT", "ask where the binlog is");
-    need("RELOAD", "take consistent backups and switch the log");
-}
-
 void check_filters(Connection& connection, std::vector<Finding>& findings) {
     const auto status = [&]() -> Rows {
         try {
@@ -191,9 +160,8 @@ std::vector<Finding> check_settings(const ServerFacts& server) {
     return findings;
 }
 
-std::vector<Finding> check_session(Connection& connection, const ServerFacts& server) {
-    std::vector<Finding> findings;
-    check_rights(connection, server, findings);
+std::vector<Finding> check_session(Connection& connection, const ServerFacts& server, const Rights& rights) {
+    auto findings = check_rights(rights, server.flavour == Flavour::mariadb);
     try {
         check_filters(connection, findings);
         check_replication(connection, server, findings);

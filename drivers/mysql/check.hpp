@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mysql/connection.hpp"
+#include "mysql/rights.hpp"
 #include "mysql/server.hpp"
 #include "varve/driver.hpp"
 
@@ -16,7 +17,7 @@ namespace varve::mysql {
 /// Settings alone. Pure.
 std::vector<Finding> check_settings(const ServerFacts& server);
 /// What else is not as an archive needs it: rights, filters, replication.
-std::vector<Finding> check_session(Connection& connection, const ServerFacts& server);
+std::vector<Finding> check_session(Connection& connection, const ServerFacts& server, const Rights& rights);
 /// Tables that cannot be copied as of one commit, or that cost a restore its time. Asks for every table.
 std::vector<Finding> check_tables(Connection& connection);
 

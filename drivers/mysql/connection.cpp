@@ -1,5 +1,6 @@
 #include "mysql/connection.hpp"
 
+#include <arpa/inet.h>
 #include <mysql.h>
 #include <sys/socket.h>
 
@@ -30,11 +31,6 @@ void init_library() {
     });
 }
 
-bool stays_here(const ConnectionSettings& settings) {
-    return !settings.socket.empty() || settings.host == "localhost" || settings.host.starts_with("127.") ||
-           settings.host == "::1";
-}
-
 void set_time_limits(MYSQL* mysql, const ConnectionSettings& settings) {
     const auto connect = static_cast<unsigned>(settings.connect_time_max.count());
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect);
@@ -46,12 +42,9 @@ void set_time_limits(MYSQL* mysql, const ConnectionSettings& settings) {
 
 /// Over a network the certificate is verified. On this machine TLS is used where the source names certificates.
 void set_tls(MYSQL* mysql, const ConnectionSettings& settings) {
-    const bool verify = !settings.insecure && !stays_here(settings);
     const bool named = !settings.ca.empty() || !settings.certificate.empty();
-    if (!verify && !named) return;
-    auto ca = settings.ca;
-    std::error_code ignored;
-    if (ca.empty() && verify && std::filesystem::exists(system_authorities, ignored)) ca = system_authorities;
+    if (!must_be_verified(settings) && !named) return;
+    const auto ca = authority_of(settings);
     if (!ca.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, ca.c_str());
     if (!settings.certificate.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, settings.certificate.c_str());
     if (!settings.key.empty()) mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, settings.key.c_str());
@@ -74,12 +67,21 @@ void connect(MYSQL* mysql, const ConnectionSettings& settings) {
 }
 
 void check_transport(MYSQL* mysql, const ConnectionSettings& settings) {
-    if (settings.insecure || stays_here(settings) || mysql_get_ssl_cipher(mysql) != nullptr) return;
+    if (!must_be_verified(settings) || mysql_get_ssl_cipher(mysql) != nullptr) return;
     throw Error{Fault::refused, "the connection to " + settings.host + " leaves this machine without a verified certificate"}
         .hint(
             "Turn TLS on in the server and name its authority with tls = { ca = \"/path\" }, or set insecure = true for this "
             "source if "
             "you accept that others can read along.");
+}
+
+/// What a server gives every session by default may cut answers short (sql_select_limit), end statements (max_statement_time, and
+/// max_execution_time) or leave a transaction open for the end of the session to roll back (autocommit): none of that is ours.
+std::string session_settings(bool mariadb) {
+    return std::string{
+               "SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 28800, autocommit = 1, sql_select_limit = "
+               "18446744073709551615, "} +
+           (mariadb ? "max_statement_time = 0" : "max_execution_time = 0");
 }
 
 Error wrong_cell(const std::string& what) { return Error{Fault::defect, "an answer of the server has no " + what}; }
@@ -92,6 +94,22 @@ std::vector<std::string> names_of(MYSQL_RES* result) {
 }
 
 }  // namespace
+
+bool stays_here(const ConnectionSettings& settings) {
+    if (!settings.socket.empty() || settings.host == "localhost" || settings.host == "::1") return true;
+    // An address, and no name that begins like one.
+    ::in_addr address{};
+    return settings.host.starts_with("127.") && ::inet_pton(AF_INET, settings.host.c_str(), &address) == 1;
+}
+
+bool must_be_verified(const ConnectionSettings& settings) { return !settings.insecure && !stays_here(settings); }
+
+std::filesystem::path authority_of(const ConnectionSettings& settings) {
+    std::error_code ignored;
+    if (!settings.ca.empty() || !must_be_verified(settings) || !std::filesystem::exists(system_authorities, ignored))
+        return settings.ca;
+    return system_authorities;
+}
 
 // -------------------------------------------------------------------------------------------------------------------- rows
 
@@ -132,7 +150,7 @@ Connection::Connection(const ConnectionSettings& settings) {
     connect(raw(), settings);
     check_transport(raw(), settings);
     socket_ = static_cast<int>(mysql_get_socket(raw()));
-    execute("SET SESSION sql_mode = '', time_zone = '+00:00', wait_timeout = 28800");
+    execute(session_settings(is_mariadb()));
 }
 
 Connection::~Connection() = default;

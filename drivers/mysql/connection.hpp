@@ -28,6 +28,13 @@ struct ConnectionSettings {
     std::chrono::seconds silence_max{0};  ///< a server that says nothing for so long is taken for dead; 0: never
 };
 
+/// A unix socket or loopback: nobody reads along.
+bool stays_here(const ConnectionSettings& settings);
+/// The server's certificate and name are verified, by our own sessions and by the server's programs that we start.
+bool must_be_verified(const ConnectionSettings& settings);
+/// Who vouches for certificates: as named, else the system's. Empty: nobody.
+std::filesystem::path authority_of(const ConnectionSettings& settings);
+
 /// The answer to a statement, all of it in memory.
 class Rows {
 public:
@@ -52,7 +59,8 @@ private:
     std::vector<std::vector<Cell>> rows_;
 };
 
-/// One session, used by one thread at a time, but for interrupt(). Text is utf8mb4, times are UTC, sql_mode is empty.
+/// One session, used by one thread at a time, but for interrupt(). Text is utf8mb4, times are UTC, sql_mode is empty, each
+/// statement commits, and whatever the server's own settings are, no answer is cut short and no statement ended early.
 class Connection {
 public:
     /// Connects. Beyond loopback and unix sockets the server's certificate and name are verified unless `settings.insecure`.

@@ -17,6 +17,7 @@ constexpr std::chrono::minutes tables_seen_for{1};
 struct Look {
     ServerFacts server{};
     std::vector<Finding> findings{};
+    bool can_be_followed = true;
 };
 
 TablesSeen look_at_tables(Connection& connection) {
@@ -48,15 +49,19 @@ bool has_error(const std::vector<Finding>& findings) {
 
 void append(std::vector<Finding>& into, std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(into)); }
 
-Look look_at(const ConnectionSettings& settings, const std::optional<std::string>& next_file, std::optional<TablesSeen>& tables) {
+Look look_at(const SourceSettings& source, const std::optional<std::string>& next_file, std::optional<TablesSeen>& tables) {
+    const auto& settings = source.connection;
     Connection connection{settings};
-    Look look{.server = ask_server(connection), .findings = {}};
+    Look look;
+    look.server = ask_server(connection);
+    const auto rights = ask_rights(connection);
     look.findings = check_settings(look.server);
-    append(look.findings, check_session(connection, look.server));
+    append(look.findings, check_session(connection, look.server, rights));
     if (!tables || std::chrono::steady_clock::now() - tables->at > tables_seen_for) tables = look_at_tables(connection);
     append(look.findings, tables->findings);
-    if (next_file && !has_error(look.findings))
-        append(look.findings, look_at_horizon(connection, settings, look.server, *next_file));
+    look.can_be_followed = !has_error(look.findings);
+    if (next_file && look.can_be_followed) append(look.findings, look_at_horizon(connection, settings, look.server, *next_file));
+    append(look.findings, check_rights_to_copy(rights, look.server.flavour == Flavour::mariadb, source.method));
     return look;
 }
 
@@ -68,8 +73,8 @@ Task<SourceState> inspect_source(SourceSettings settings, Follower& follower, Ta
         Look look;
         std::optional<TablesSeen> tables;
     };
-    auto ask = [connection = settings.connection, next = follower.next_file(), seen = *tables]() mutable {
-        auto look = look_at(connection, next, seen);
+    auto ask = [settings, next = follower.next_file(), seen = *tables]() mutable {
+        auto look = look_at(settings, next, seen);
         return Both{std::move(look), std::move(seen)};
     };
     const auto both = co_await on_pool(pools.blocking, std::move(ask));
@@ -89,7 +94,7 @@ Task<SourceState> inspect_source(SourceSettings settings, Follower& follower, Ta
         state.position = co_await follower.position();
     } catch (const Error& error) {
         // A finding says what is wrong, and what mends it.
-        const bool is_told = error.fault() == Fault::denied || has_error(look.findings);
+        const bool is_told = error.fault() == Fault::denied || !look.can_be_followed;
         if (error.fault() == Fault::cancelled || !is_told) throw;
     }
     co_return state;

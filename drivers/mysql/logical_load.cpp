@@ -61,12 +61,10 @@ void feed_from(MYSQL* mysql, Feed& feed) {
 /// What was changed on the way in is not what the source had.
 void refuse_changes(Connection& connection, const std::string& table) {
     if (mysql_warning_count(connection.raw()) == 0) return;
-    const auto warnings = connection.query("SHOW WARNINGS LIMIT 64");
-    for (std::size_t row = 0; row < warnings.size(); ++row)
-        if (warnings.text(row, 0) != "Note")
-            throw Error{Fault::corrupt,
-                        "the server changed values of " + table + " while it loaded them (warning " + warnings.text(row, 1) + ")"}
-                .with("server", warnings.text(row, 2));
+    const auto warnings = connection.query("SHOW WARNINGS LIMIT 1");
+    const auto number = warnings.empty() ? std::string{"unknown"} : warnings.text(0, 1);
+    throw Error{Fault::corrupt, "the server changed values of " + table + " while it loaded them (warning " + number + ")"}.with(
+        "server", warnings.empty() ? "" : warnings.text(0, 2));
 }
 
 void require_all(std::uint64_t taken, std::uint64_t given, const std::string& table) {
@@ -124,13 +122,26 @@ std::uint64_t load_by_inserts(Connection& connection, const std::string& table, 
 
 }  // namespace
 
-bool RowQueue::push(Bytes block) {
-    std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return abandoned_ || blocks_.size() < blocks_max; });
-    if (abandoned_) return false;
-    blocks_.push_back(std::move(block));
-    changed_.notify_all();
-    return true;
+RowQueue::RowQueue(asio::any_io_executor executor) : executor_{std::move(executor)}, room_{std::make_shared<Signal>(executor_)} {}
+
+Task<bool> RowQueue::push(Bytes block) {
+    for (;;) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (abandoned_) co_return false;
+            if (blocks_.size() < blocks_max) {
+                blocks_.push_back(std::move(block));
+                changed_.notify_all();
+                co_return true;
+            }
+        }
+        co_await room_->wait();
+    }
+}
+
+/// Posted, so it cannot come between the look that found no room and the wait for it.
+void RowQueue::tell_pusher() {
+    asio::post(executor_, [room = room_] { room->notify(); });
 }
 
 void RowQueue::close() {
@@ -146,7 +157,7 @@ std::optional<Bytes> RowQueue::pull() {
     if (blocks_.empty()) return std::nullopt;
     auto block = std::move(blocks_.front());
     blocks_.pop_front();
-    changed_.notify_all();
+    tell_pusher();
     return block;
 }
 
@@ -154,12 +165,15 @@ void RowQueue::abandon() {
     const std::lock_guard lock{mutex_};
     abandoned_ = true;
     changed_.notify_all();
+    tell_pusher();
 }
 
 void prepare_to_load(Connection& connection) {
+    // Without notes every warning that is left is one of a changed value.
     connection.execute(
-        "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = "
-        "'+00:00', net_read_timeout = 86400, net_write_timeout = 86400, wait_timeout = 31536000, innodb_strict_mode = 0");
+        "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, sql_notes = 0, sql_mode = "
+        "'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone = '+00:00', net_read_timeout = 86400, net_write_timeout = 86400, "
+        "wait_timeout = 31536000, innodb_strict_mode = 0");
     connection.execute("SET NAMES utf8mb4");
     if (connection.is_mariadb()) connection.execute("SET SESSION check_constraint_checks = 0");
 }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -11,16 +12,19 @@
 
 #include "mysql/connection.hpp"
 #include "mysql/logical_schema.hpp"
+#include "varve/async.hpp"
 #include "varve/bytes.hpp"
 
 namespace varve::mysql {
 
-/// Blocks of rows between the task that reads them and the thread that gives them to the server. push() and pull() block; close()
-/// and abandon() may come from any thread.
+/// Blocks of rows between the task that reads them and the thread that gives them to the server. pull() blocks a thread, which
+/// must be none that the task needs to go on; push() waits on the io thread and takes none. close() and abandon() may come from
+/// any thread. The task that pushes ends before this does.
 class RowQueue {
 public:
+    explicit RowQueue(asio::any_io_executor executor);
     /// False: nobody wants more.
-    bool push(Bytes block);
+    Task<bool> push(Bytes block);
     /// No more will come: the rows are whole.
     void close();
     /// Nothing: they have ended. Throws Fault::cancelled when they were abandoned.
@@ -29,11 +33,15 @@ public:
     void abandon();
 
 private:
+    void tell_pusher();
+
     static constexpr std::size_t blocks_max = 4;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Bytes> blocks_;
     bool closed_ = false, abandoned_ = false;
+    asio::any_io_executor executor_;
+    std::shared_ptr<Signal> room_;  ///< shared with what was posted to the io thread
 };
 
 /// What a loading session needs to be told once. `binlog`: false keeps what it does out of the server's log.

@@ -91,7 +91,8 @@ private:
 
     void read_columns() {
         connection_.each_row(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA" +
+            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, EXTRA FROM information_schema.COLUMNS WHERE "
+            "TABLE_SCHEMA" +
                 in_databases_ + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
             [this](const Connection::Row& row) {
                 const std::string name{row[2].value_or("")}, type{row[3].value_or("")};
@@ -144,10 +145,8 @@ private:
 
     void read_sequence(const std::string& database, const std::string& name) {
         const auto quoted = quoted_name(database) + "." + quoted_name(name);
-        const auto next = connection_.value("SELECT next_not_cached_value FROM " + quoted);
-        auto create = shown("SEQUENCE " + quoted, "Create Table");
-        add(path_of(database, "sequence", name),
-            {"USE " + quoted_name(database), std::move(create), "DO SETVAL(" + quoted + ", " + next + ", 0)"});
+        schema_.sequences.push_back({.object = schema_.objects.size(), .quoted = quoted});
+        add(path_of(database, "sequence", name), {"USE " + quoted_name(database), shown("SEQUENCE " + quoted, "Create Table")});
     }
 
     /// The session's settings that an object was made with are part of it.
@@ -246,6 +245,13 @@ bool is_system_database(std::string_view name) {
 }
 
 LogicalSchema read_schema(Connection& connection) { return SchemaReader{connection}.read(); }
+
+void read_sequence_values(Connection& connection, LogicalSchema& schema) {
+    for (const auto& [object, quoted] : schema.sequences) {
+        const auto next = connection.value("SELECT next_not_cached_value FROM " + quoted);
+        schema.objects[object].statements.push_back("DO SETVAL(" + quoted + ", " + next + ", 0)");
+    }
+}
 
 std::string load_statement(const std::string& table, const std::vector<LogicalColumn>& columns, const std::string& file) {
     std::string list, set;

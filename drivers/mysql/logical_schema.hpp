@@ -35,14 +35,24 @@ struct LogicalObject {
     std::vector<std::string> statements;
 };
 
+struct LogicalSequence {
+    std::size_t object;  ///< which of the schema's objects makes it
+    std::string quoted;  ///< `db`.`name`
+};
+
 struct LogicalSchema {
     std::vector<LogicalTable> tables;
-    std::vector<LogicalObject> objects;  ///< everything but rows
-    std::vector<std::string> left_out;   ///< sentences: what a logical backup does not hold
+    std::vector<LogicalObject> objects;      ///< everything but rows
+    std::vector<LogicalSequence> sequences;  ///< MariaDB's, without their values yet
+    std::vector<std::string> left_out;       ///< sentences: what a logical backup does not hold
 };
 
 /// `connection` is set to character_set_results = NULL afterwards.
 LogicalSchema read_schema(Connection& connection);
+
+/// Adds where the sequences stand. Once commits wait, or later: what was committed by then has used only numbers before these,
+/// and a number that is passed over does no harm.
+void read_sequence_values(Connection& connection, LogicalSchema& schema);
 
 /// The one statement that loads rows as RowText writes them into a table. `file` is what stands for the file's name.
 std::string load_statement(const std::string& table, const std::vector<LogicalColumn>& columns, const std::string& file);

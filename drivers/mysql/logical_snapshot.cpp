@@ -89,10 +89,7 @@ private:
                 "= " +
                 std::to_string(limits_.lock_wait_max.count()));
             reader.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-            if (!mariadb_) {
-                reader.execute("SET SESSION max_execution_time = 0");
-                continue;
-            }
+            if (!mariadb_) continue;
             // Where the session writes no binlog, MariaDB lets go of a table at ROLLBACK TO SAVEPOINT.
             try {
                 reader.execute("SET SESSION sql_log_bin = 0");
@@ -140,6 +137,7 @@ private:
         holder_.execute("BACKUP STAGE BLOCK_COMMIT");
         begin_transactions();
         snapshot_.coordinates = find_place_of_mariadb();
+        read_sequence_values(holder_, snapshot_.schema);
         snapshot_.time = ask_time(holder_);
         holder_.execute("BACKUP STAGE END");
         snapshot_.commits_held = since(commits);

@@ -49,26 +49,24 @@ bool LogicalRestore::rolls_forward() const {
     return log_ != nullptr && !log_->path().empty() && to && stop && to->at > stop->at;
 }
 
-StageOrder LogicalRestore::stage_order() const {
+StageOrder LogicalRestore::stage_order(fs::path folder) const {
     return {.base = coordinates_of(base_.facts()),
             .base_stop = *base_.facts().stop,
             .to = *request_.target.position,
             .without = request_.target.target.without,
             .mariadb = mariadb_,
-            .folder = scratch_ / "binlog",
+            .folder = std::move(folder),
             .start = {}};
 }
 
 // ---------------------------------------------------------------------------------------------------- before it is written
 
-void LogicalRestore::require_foreign_gtids(Connection& connection) const {
+void LogicalRestore::require_foreign_gtids(Connection& connection, const AppliedGtids& planned) const {
     const auto taken = [](const std::string& what) {
         return Error{Fault::refused, "the server has executed transactions of the source already: " + what}
             .code("gtids_executed", 5)
             .hint("It would pass over them without an error. Restore into a server that was set up anew.");
     };
-    AppliedGtids planned{mariadb_, fact(base_.facts(), "gtid")};
-    // What is applied from the log has the sources that the base has, or comes from servers that replicate from them.
     if (!mariadb_) {
         const auto executed = GtidSet::parse(connection.value("SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')"));
         for (const auto& [source, intervals] : executed.sources())
@@ -108,7 +106,7 @@ void LogicalRestore::require_empty_server() {
     if (ask_is_replica(connection))
         throw Error{Fault::refused, "the server replicates from another one"}.hint(
             "Run RESET REPLICA ALL, or take another server.");
-    require_foreign_gtids(connection);
+    require_foreign_gtids(connection, {mariadb_, fact(base_.facts(), "gtid")});
 }
 
 Task<RestoreOutlook> LogicalRestore::examine() {
@@ -118,29 +116,30 @@ Task<RestoreOutlook> LogicalRestore::examine() {
             .hint("Restore it with --into CONNECTION, or name a physical backup with --backup ID.");
     settings_ = parse_connection(request_.into);
     settings_.password_reference = request_.into_password;
-    settings_.insecure = request_.source.find_flag("insecure").value_or(false);
+    // A server on this machine need not have TLS because the source has it.
+    if (!stays_here(settings_)) read_tls(request_.source, settings_);
     Entries entries;
     co_await base_.each(entries);
     content_ = sort_entries(entries.all);
     co_await on_pool(services_.pools.blocking, [this] {
         require_empty_server();
         const auto folder = request_.source.find_text("scratch_dir");
-        scratch_ = (folder ? fs::path{*folder} : services_.state_dir) / "restore-scratch";
+        scratch_beside_ = folder ? fs::path{*folder} : services_.state_dir;
         if (!rolls_forward()) return;
         const fs::path bin_dir = request_.source.find_text("bin_dir").value_or("");
         (void)tool(bin_dir, mariadb_ ? std::vector<std::string>{"mariadb-binlog", "mysqlbinlog"}
                                      : std::vector<std::string>{"mysqlbinlog"});
         (void)tool(bin_dir, mariadb_ ? std::vector<std::string>{"mariadb", "mysql"} : std::vector<std::string>{"mysql"});
-        const auto wanted = bytes_to_stage(stage_order());
-        if (free_bytes(scratch_.parent_path()) < wanted)
+        const auto wanted = bytes_to_stage(stage_order({}));
+        if (free_bytes(scratch_beside_) < wanted)
             throw Error{Fault::refused,
-                        "there is no room for " + std::to_string(wanted) + " bytes of log at " + scratch_.string()}
+                        "there is no room for " + std::to_string(wanted) + " bytes of log at " + scratch_beside_.string()}
                 .hint("Name another folder with scratch_dir.");
     });
     RestoreOutlook outlook;
     if (rolls_forward())
-        outlook.notes.push_back(std::to_string(bytes_to_stage(stage_order()) >> 20) + " MiB of binlog files are staged in " +
-                                scratch_.string() + " and applied.");
+        outlook.notes.push_back(std::to_string(bytes_to_stage(stage_order({})) >> 20) + " MiB of binlog files are staged in " +
+                                scratch_beside_.string() + " and applied.");
     co_return outlook;
 }
 
@@ -201,8 +200,7 @@ Task<> LogicalRestore::feed(const TableContent& table, RowQueue& rows) {
         for (const auto& entry : table.rows) {
             const auto source = base_.open(entry);
             for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) {
-                const bool wanted =
-                    co_await on_pool(services_.pools.blocking, [&rows, &block] { return rows.push(std::move(block)); });
+                const bool wanted = co_await rows.push(std::move(block));
                 if (!wanted) co_return;
             }
         }
@@ -213,7 +211,7 @@ Task<> LogicalRestore::feed(const TableContent& table, RowQueue& rows) {
     rows.close();
 }
 
-Task<> LogicalRestore::load_table(Connection& connection, const TableContent& table) {
+Task<> LogicalRestore::load_table(Connection& connection, const TableContent& table, asio::thread_pool& loaders) {
     const auto script = co_await statements_in(*table.script);
     if (script.size() != 2) throw Error{Fault::corrupt, "the definition of " + table.quoted + " is not whole"};
     const auto list = base_.open(*table.columns);
@@ -223,18 +221,22 @@ Task<> LogicalRestore::load_table(Connection& connection, const TableContent& ta
     const auto parts = split_table(script[1], table.bytes < late_keys_bytes ? LateKeys::foreign : LateKeys::all);
     const auto alter = "ALTER TABLE " + table.quoted + " ";
     for (const auto& key : parts.foreign_keys) foreign_keys_.push_back(alter + key);
-    co_await on_pool(services_.pools.blocking, [&] {
+    co_await on_pool(loaders, [&] {
         connection.execute(script[0]);
         connection.execute(parts.create);
     });
     if (!table.rows.empty()) {
-        RowQueue rows;
+        RowQueue rows{co_await asio::this_coro::executor};
+        auto take = [&]() -> Task<> {
+            co_await on_pool(loaders, [&] { load_rows(connection, table.quoted, columns, way_, rows); });
+        };
+        // What feeds is the body: it begins before what waits for it, and so a stop always reaches both.
         co_await in_group([&](TaskGroup& group) -> Task<> {
-            group.spawn(feed(table, rows));
-            co_await on_pool(services_.pools.blocking, [&] { load_rows(connection, table.quoted, columns, way_, rows); });
+            group.spawn(take());
+            co_await feed(table, rows);
         });
     }
-    co_await on_pool(services_.pools.blocking, [&] {
+    co_await on_pool(loaders, [&] {
         std::string all;
         for (const auto& key : parts.keys) all += (all.empty() ? "" : ", ") + key;
         if (!all.empty()) connection.execute(alter + all);
@@ -253,8 +255,10 @@ Task<> LogicalRestore::load_tables() {
     std::ranges::sort(tables, std::greater{}, &TableContent::bytes);
     std::deque<const TableContent*> waiting{tables.begin(), tables.end()};
     const auto count = std::clamp(std::thread::hardware_concurrency() + 1, 2U, loaders_max);
-    auto one = [this, &waiting]() -> Task<> {
-        auto connection = co_await on_pool(services_.pools.blocking, [this] {
+    // Threads of their own: each is held for as long as a table is loaded, and what feeds it needs the common ones.
+    asio::thread_pool loaders{count};
+    auto one = [this, &waiting, &loaders]() -> Task<> {
+        auto connection = co_await on_pool(loaders, [this] {
             auto made = std::make_unique<Connection>(settings_);
             prepare_to_load(*made);
             return made;
@@ -262,7 +266,7 @@ Task<> LogicalRestore::load_tables() {
         while (!waiting.empty()) {
             const auto* table = waiting.front();
             waiting.pop_front();
-            co_await load_table(*connection, *table);
+            co_await load_table(*connection, *table, loaders);
         }
     };
     co_await in_group([&](TaskGroup& group) -> Task<> {
@@ -274,26 +278,45 @@ Task<> LogicalRestore::load_tables() {
     });
 }
 
-/// Accounts that the server has already stay as they are, whoever restores among them.
+/// Accounts that the server has already stay as they are, whoever restores among them. Gives what failed, with what comes behind
+/// it of the same account; `why` is the first failure.
+std::vector<std::string> LogicalRestore::try_accounts(const std::vector<std::string>& statements, std::optional<Error>& why) {
+    constexpr unsigned there_already = 1396;
+    std::vector<std::string> failed;
+    std::set<std::string> waiting;
+    for (const auto& statement : statements) {
+        const std::string account{account_of_statement(statement)};
+        if (accounts_kept_.contains(account)) continue;
+        if (waiting.contains(account)) {
+            failed.push_back(statement);
+            continue;
+        }
+        try {
+            main_->execute(statement);
+        } catch (Error& error) {
+            if (number_of(error) == there_already) {
+                accounts_kept_.insert(account);
+                continue;
+            }
+            if (!why) why = error.during("making the account " + account);
+            waiting.insert(account);
+            failed.push_back(statement);
+        }
+    }
+    return failed;
+}
+
+/// One may name another that comes later, as MySQL's default roles do: what fails is tried again as long as others succeed.
 Task<> LogicalRestore::make_accounts() {
     if (!content_.accounts) co_return;
-    const auto statements = co_await statements_in(*content_.accounts);
+    auto statements = co_await statements_in(*content_.accounts);
     co_await on_pool(services_.pools.blocking, [this, &statements] {
-        constexpr unsigned there_already = 1396;
-        for (const auto& statement : statements) {
-            const std::string account{account_of_statement(statement)};
-            if (accounts_kept_.contains(account)) continue;
-            try {
-                main_->execute(statement);
-            } catch (Error& error) {
-                if (number_of(error) != there_already) {
-                    error.during("making the account " + account);
-                    throw;
-                }
-                accounts_kept_.insert(account);
-            }
+        while (!statements.empty()) {
+            std::optional<Error> why;
+            auto failed = try_accounts(statements, why);
+            if (why && failed.size() == statements.size()) throw Error{*why};
+            statements = std::move(failed);
         }
-        main_->execute("FLUSH PRIVILEGES");
     });
 }
 
@@ -326,19 +349,38 @@ void LogicalRestore::quiet_server() {
     if (may_set("sync_binlog", "0")) wake_.emplace_back("FLUSH NO_WRITE_TO_BINLOG BINARY LOGS");
 }
 
-void LogicalRestore::wake_server() noexcept {
-    try {
-        Connection connection{settings_};
-        for (const auto& statement : wake_) connection.execute(statement);
-    } catch (const Error& error) {
-        log_failure(LogLevel::warning, "", error);
+/// Each by itself: what we may not do keeps nothing else from being done. Gives what remains to be done, as statements.
+std::string LogicalRestore::wake_server() {
+    std::string left;
+    std::optional<Connection> connection;
+    for (const auto& statement : wake_) {
+        try {
+            if (!connection) connection.emplace(settings_);
+            connection->execute(statement);
+        } catch (const Error& error) {
+            log_failure(LogLevel::warning, "", error);
+            left += (left.empty() ? "" : " ") + statement + ";";
+        }
     }
+    if (!left.empty()) log(LogLevel::error, "", "the server still has settings of the restore; run: " + left);
+    return left;
+}
+
+/// Before the server is touched: what is wrong with the log is known now, and not when hours of loading are behind us.
+Task<> LogicalRestore::stage() {
+    co_await on_pool(services_.pools.blocking, [this] { scratch_.emplace(scratch_beside_); });
+    staged_ = co_await stage_log(stage_order(scratch_->path()), *log_, services_.pools);
+    // The log may have transactions of servers of which the base has none, after a failover say, and this server be one of them.
+    // MariaDB applies what it is given, whatever it has.
+    if (mariadb_) co_return;
+    co_await on_pool(services_.pools.blocking, [this] {
+        Connection connection{settings_};
+        require_foreign_gtids(connection, *staged_->after);
+    });
 }
 
 Task<std::string> LogicalRestore::roll_forward() {
-    fs::remove_all(scratch_);
-    make_directories(scratch_ / "binlog");
-    const auto staged = co_await stage_log(stage_order(), *log_, services_.pools);
+    const auto& staged = *staged_;
     log(LogLevel::info, "",
         "applying " + std::to_string(staged.transactions) + " transactions from " + to_text(staged.start) + " to " +
             to_text(staged.stop));
@@ -354,11 +396,11 @@ Task<std::string> LogicalRestore::roll_forward() {
                      .files = staged.files,
                      .start_position = staged.start.offset,
                      .stop_position = staged.stop_in_file,
-                     .scratch = scratch_,
+                     .scratch = scratch_->path(),
                      .login = settings_,
                      .password = password});
         require_applied(staged);
-        fs::remove_all(scratch_);
+        scratch_.reset();
         return staged.after->text();
     });
 }
@@ -392,11 +434,12 @@ void LogicalRestore::require_applied(const StagedLog& staged) {
 
 Task<Restored> LogicalRestore::run() {
     co_await examine();
-    co_await on_pool(services_.pools.blocking, [this] { quiet_server(); });
+    if (rolls_forward()) co_await stage();
     std::exception_ptr failure;
     Restored restored;
-    std::string applied = fact(base_.facts(), "gtid");
+    std::string applied = fact(base_.facts(), "gtid"), left;
     try {
+        co_await on_pool(services_.pools.blocking, [this] { quiet_server(); });
         co_await run_scripts("database");
         co_await run_scripts("sequence");
         co_await load_tables();
@@ -415,7 +458,7 @@ Task<Restored> LogicalRestore::run() {
         failure = std::current_exception();
     }
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await shielded(on_pool(services_.pools.blocking, [this] { wake_server(); }));
+    co_await shielded(on_pool(services_.pools.blocking, [this, &left] { left = wake_server(); }));
     if (failure) std::rethrow_exception(failure);
     restored.bytes_written = content_.bytes;
     restored.next_step =
@@ -425,6 +468,7 @@ Task<Restored> LogicalRestore::run() {
         for (const auto& account : accounts_kept_) kept += (kept.empty() ? "" : ", ") + account;
         restored.next_step += " Accounts that it had already were left as they are: " + kept + ".";
     }
+    if (!left.empty()) restored.next_step += " It still has settings of the restore; run: " + left;
     co_return restored;
 }
 

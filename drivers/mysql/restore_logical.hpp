@@ -9,6 +9,8 @@
 
 #include "mysql/logical_load.hpp"
 #include "mysql/restore_roll.hpp"
+#include "mysql/scratch_folder.hpp"
+#include "varve/error.hpp"
 
 namespace varve::mysql {
 
@@ -41,18 +43,20 @@ public:
 
 private:
     bool rolls_forward() const;
-    StageOrder stage_order() const;
+    StageOrder stage_order(std::filesystem::path folder) const;
     void require_empty_server();
-    void require_foreign_gtids(Connection& connection) const;
+    void require_foreign_gtids(Connection& connection, const AppliedGtids& planned) const;
     Task<std::vector<std::string>> statements_in(Entry entry);
     Task<> run_scripts(const std::string& kind);
     Task<> make_views();
     Task<> load_tables();
-    Task<> load_table(Connection& connection, const TableContent& table);
+    Task<> load_table(Connection& connection, const TableContent& table, asio::thread_pool& loaders);
     Task<> feed(const TableContent& table, RowQueue& rows);
+    std::vector<std::string> try_accounts(const std::vector<std::string>& statements, std::optional<Error>& why);
     Task<> make_accounts();
     void quiet_server();
-    void wake_server() noexcept;
+    std::string wake_server();
+    Task<> stage();
     Task<std::string> roll_forward();
     void require_applied(const StagedLog& staged);
     void note_gtids(const std::string& applied);
@@ -69,7 +73,9 @@ private:
     std::vector<std::string> wake_;          ///< what gives the server its own settings back
     std::vector<std::string> foreign_keys_;  ///< statements, for the end
     std::set<std::string> accounts_kept_;    ///< which the server had
-    std::filesystem::path scratch_;
+    std::filesystem::path scratch_beside_;   ///< where the log is staged, in a folder of its own
+    std::optional<ScratchFolder> scratch_;
+    std::optional<StagedLog> staged_;  ///< what is applied, when some log is
 };
 
 }  // namespace varve::mysql

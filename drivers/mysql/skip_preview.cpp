@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
+#include "mysql/scratch_folder.hpp"
 #include "mysql/tools.hpp"
 #include "varve/error.hpp"
 #include "varve/file.hpp"
@@ -58,27 +58,32 @@ Bytes head_of(const Bytes& begin) {
 
 }  // namespace
 
-std::string summary_of(std::string_view verbose) {
-    std::map<std::pair<std::string, std::string_view>, std::uint64_t> rows;
-    std::vector<std::string> statements;
-    while (!verbose.empty()) {
-        const auto line = verbose.substr(0, verbose.find('\n'));
-        verbose.remove_prefix(std::min(verbose.size(), line.size() + 1));
-        bool counted = false;
-        for (const auto& word : words)
-            if (line.starts_with(word.prefix)) {
-                ++rows[{without_quotes(line.substr(word.prefix.size())), word.verb}];
-                counted = true;
-            }
-        if (!counted && !is_ceremony(line) && statements.size() < statements_max)
-            statements.push_back("\"" + std::string{line.substr(0, statement_max)} + (line.size() > statement_max ? "…" : "") +
-                                 "\"");
+void Summary::add(std::string_view verbose) {
+    rest_ += verbose;
+    std::size_t begin = 0;
+    for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
+        add_line(std::string_view{rest_}.substr(begin, end - begin));
+        begin = end + 1;
     }
+    rest_.erase(0, begin);
+}
+
+void Summary::add_line(std::string_view line) {
+    for (const auto& word : words)
+        if (line.starts_with(word.prefix)) {
+            ++rows_[{without_quotes(line.substr(word.prefix.size())), word.verb}];
+            return;
+        }
+    if (is_ceremony(line) || statements_.size() == statements_max) return;
+    statements_.push_back("\"" + std::string{line.substr(0, statement_max)} + (line.size() > statement_max ? "…" : "") + "\"");
+}
+
+std::string Summary::text() const {
     std::string told;
-    for (const auto& [what, count] : rows)
+    for (const auto& [what, count] : rows_)
         told += (told.empty() ? "" : ", ") + what.first + " (" + std::to_string(count) + (count == 1 ? " row " : " rows ") +
                 std::string{what.second} + ")";
-    for (const auto& statement : statements) told += (told.empty() ? "" : ", ") + statement;
+    for (const auto& statement : statements_) told += (told.empty() ? "" : ", ") + statement;
     return told.empty() ? "nothing that can be shown" : told;
 }
 
@@ -91,15 +96,19 @@ Task<std::string> touched_by(LogSource& log, const LineageName& lineage, WalkedT
     append(content, body);
     auto show = [content = std::move(content), mariadb, bin_dir = std::move(bin_dir), scratch = std::move(scratch)] {
         const auto reader = mariadb ? tool(bin_dir, {"mariadb-binlog", "mysqlbinlog"}) : tool(bin_dir, {"mysqlbinlog"});
-        make_directories(scratch);
-        const auto file = scratch / "one-transaction.binlog";
+        const ScratchFolder folder{scratch};
+        const auto file = folder.path() / "one-transaction.binlog";
         replace_file(file, content);
         Command command;
         command.arguments = {reader.string(), "--no-defaults", "--verbose", "--base64-output=DECODE-ROWS", file.string()};
-        const auto result = run_command(command);
-        fs::remove(file);
+        RunningCommand running{command};
+        Summary summary;
+        Bytes block(1U << 20);
+        for (auto count = running.read(block); count > 0; count = running.read(block))
+            summary.add(text_of(ByteView{block}.first(count)));
+        const auto result = running.finish();
         if (result.exit_code != 0) throw command_error(command, result);
-        return summary_of(result.output);
+        return summary.text();
     };
     co_return co_await on_pool(pools.blocking, std::move(show));
 }

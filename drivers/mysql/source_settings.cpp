@@ -119,14 +119,18 @@ ConnectionSettings parse_connection(const std::string& url) {
     return settings;
 }
 
+void read_tls(const Settings& settings, ConnectionSettings& connection) {
+    connection.ca = settings.find_text("tls.ca").value_or("");
+    connection.certificate = settings.find_text("tls.cert").value_or("");
+    connection.key = settings.find_text("tls.key").value_or("");
+    connection.insecure = settings.find_flag("insecure").value_or(false);
+}
+
 SourceSettings read_source_settings(const Settings& settings) {
     SourceSettings result;
     result.connection = parse_connection(settings.text("connection"));
     result.connection.password_reference = settings.find_text("password").value_or("");
-    result.connection.ca = settings.find_text("tls.ca").value_or("");
-    result.connection.certificate = settings.find_text("tls.cert").value_or("");
-    result.connection.key = settings.find_text("tls.key").value_or("");
-    result.connection.insecure = settings.find_flag("insecure").value_or(false);
+    read_tls(settings, result.connection);
     result.method = method_of(settings);
     result.server_id = server_id_of(settings);
     result.bin_dir = settings.find_text("bin_dir").value_or("");

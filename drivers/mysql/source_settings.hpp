@@ -28,6 +28,9 @@ struct SourceSettings {
 /// Fault::invalid, naming key and place, for what cannot be understood. Reads no secret and connects to nothing.
 SourceSettings read_source_settings(const Settings& settings);
 
+/// What a source says of certificates, for another server that its backup is loaded into.
+void read_tls(const Settings& settings, ConnectionSettings& connection);
+
 /// `mysql://user@host:3306`, `mysql://user@localhost?socket=/run/mysqld/mysqld.sock`; `mariadb://` means the same. Without a
 /// port, `localhost` is the default socket, as the engine's own programs have it. For `restore run --into` as well.
 ConnectionSettings parse_connection(const std::string& url);

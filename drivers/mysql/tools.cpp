@@ -96,7 +96,7 @@ bool is_server_of(Connection& connection, const fs::path& data) {
     return !problem && working_directory == real;
 }
 
-LoginFile::LoginFile(const fs::path& folder, const ConnectionSettings& settings, const std::string& password) {
+LoginFile::LoginFile(const fs::path& folder, const ConnectionSettings& settings, const std::string& password, Flavour programs) {
     std::random_device random;
     path_ = folder / (".login-" + std::to_string(::getpid()) + "-" + std::to_string(random()) + ".cnf");
     std::string text = "[client]\nuser=" + quoted_option(settings.user) + "\n";
@@ -105,7 +105,10 @@ LoginFile::LoginFile(const fs::path& folder, const ConnectionSettings& settings,
         text += "protocol=socket\nsocket=" + quoted_option(settings.socket.string()) + "\n";
     } else {
         text += "protocol=tcp\nhost=" + quoted_option(settings.host) + "\nport=" + std::to_string(settings.port) + "\n";
-        if (!settings.ca.empty()) text += "ssl-ca=" + quoted_option(settings.ca.string()) + "\n";
+        // Left alone, MariaDB's programs use no TLS and MySQL's any that they get.
+        if (must_be_verified(settings))
+            text += programs == Flavour::mariadb ? "ssl\nssl-verify-server-cert\n" : "ssl-mode=VERIFY_IDENTITY\n";
+        if (const auto ca = authority_of(settings); !ca.empty()) text += "ssl-ca=" + quoted_option(ca.string()) + "\n";
         if (!settings.certificate.empty()) text += "ssl-cert=" + quoted_option(settings.certificate.string()) + "\n";
         if (!settings.key.empty()) text += "ssl-key=" + quoted_option(settings.key.string()) + "\n";
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mysql/connection.hpp"
+#include "mysql/server.hpp"
 
 namespace varve::mysql {
 
@@ -32,8 +33,9 @@ bool is_server_of(Connection& connection, const std::filesystem::path& data);
 /// An option file (0600) that tells the programs how to log in; removed when this ends. A password stands in no argument list.
 class LoginFile {
 public:
-    /// `owner`: the user that must be able to read it; else ours. `more`: further lines of [client].
-    LoginFile(const std::filesystem::path& folder, const ConnectionSettings& settings, const std::string& password);
+    /// `programs`: whose they are that read it; they spell their options differently.
+    LoginFile(const std::filesystem::path& folder, const ConnectionSettings& settings, const std::string& password,
+              Flavour programs = Flavour::mariadb);
     LoginFile(const LoginFile&) = delete;
     LoginFile& operator=(const LoginFile&) = delete;
     ~LoginFile();

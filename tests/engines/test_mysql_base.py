@@ -94,20 +94,45 @@ def test_a_backup_tool_that_fails_leaves_no_backup(new_mysql, new_host, room):
     assert varve.do("backup", "list", SOURCE)["backups"] == []
 
 
+@contextlib.contextmanager
+def burdened(*servers):
+    """Settings that a server gives each session: answers are cut short, and what nobody commits is undone."""
+    def give(limit, autocommit):
+        for server in servers:
+            server.execute(f"SET GLOBAL sql_select_limit = {limit}", f"SET GLOBAL autocommit = {autocommit}")
+    give(2, 0)
+    try:
+        yield
+    finally:
+        give(2 ** 64 - 1, 1)
+
+
 @pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
 def test_a_logical_backup_fills_an_empty_server(new_mysql, new_host, flavour):
     source = mysqlzoo.make(new_mysql(flavour=flavour), rows=3000)
     before, accounts = mysqlzoo.dump(source), mysqlzoo.accounts(source)
     varve = new_host(source, method="logical")
-    backup = varve.backup(SOURCE)
     target = new_mysql("target", flavour, user=False)
     target.execute("SET GLOBAL sql_mode = ''")
 
-    load(varve, target, "--backup", backup["id"])
+    with burdened(source, target):
+        backup = varve.backup(SOURCE)
+        load(varve, target, "--backup", backup["id"])
 
     assert mysqlzoo.dump(target) == before
     assert mysqlzoo.accounts(target) == accounts
     mysqlzoo.log_in(target)
+
+
+@pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
+def test_a_backup_that_may_not_see_everything_is_partial_and_says_so(new_mysql, new_host, flavour):
+    """The server shows less, and no error."""
+    source = mysqlzoo.make(new_mysql(flavour=flavour))
+    varve = new_host(source, method="logical")
+    source.execute(*(f"REVOKE TRIGGER, EVENT ON *.* FROM varve@'{host}'" for host in ("localhost", "127.0.0.1")))
+    answer = varve.ask("backup", "run", SOURCE)
+    told = str(answer.document["result"]["backups"][0]["findings"])
+    assert answer.exit_code == 3 and "see triggers" in told and "see events" in told, answer.document
 
 
 def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
@@ -120,6 +145,22 @@ def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
     target.execute("CREATE USER loader@localhost", "GRANT ALL ON *.* TO loader@localhost WITH GRANT OPTION", "REVOKE SUPER, CONNECTION ADMIN ON *.* FROM loader@localhost")
     varve.do("restore", "run", SOURCE, "--into", into(target, "loader"), "--backup", backup["id"])
     assert mysqlzoo.dump(target) == before
+
+
+def test_a_restore_that_fails_gives_the_server_its_settings_back(new_mysql, new_host):
+    """Also where what goes before one of them is not permitted."""
+    source = new_mysql()
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source, method="logical")
+    varve.backup(SOURCE)
+    target = new_mysql("target", user=False)
+    target.execute("SET GLOBAL event_scheduler = ON", "CREATE USER loader@localhost", "GRANT ALL ON *.* TO loader@localhost WITH GRANT OPTION", "REVOKE RELOAD ON *.* FROM loader@localhost")
+
+    answer = varve.ask("restore", "run", SOURCE, "--into", into(target, "loader"), "--immediate")
+
+    assert answer.exit_code != 0, answer.document  # it may not give the accounts what it lacks
+    assert "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS;" in answer.stderr
+    assert target.rows("SELECT @@event_scheduler, @@sync_binlog, @@innodb_flush_log_at_trx_commit") == [("ON", 1, 1)]
 
 
 def test_a_server_that_is_not_empty_is_refused(new_mysql, new_host, room):
@@ -150,6 +191,34 @@ def test_a_server_that_executed_some_of_the_transactions_is_refused(new_mysql, n
     replica.execute("SET sql_log_bin = 0", "DROP DATABASE shop")
     varve.refused("restore", "run", SOURCE, "--into", into(replica), "--immediate", code="gtids_executed", exit_code=5)
     assert replica.rows("SHOW DATABASES LIKE 'shop'") == []
+
+
+def test_a_server_that_executed_some_of_the_log_is_refused(new_mysql, new_host):
+    """After a failover the log has transactions of a server of which the base has none."""
+    source, target = new_mysql(flavour="mysql"), new_mysql("target", "mysql", user=False)
+    ledger = MysqlLedger(source).create()
+    varve = new_host(source, method="logical")
+    varve.serve()
+    place.wait_until(lambda: varve.do("backup", "list", SOURCE)["backups"], 60)
+    ledger.write(2)
+    uuid = target.value("SELECT @@server_uuid")
+    source.execute(f"SET gtid_next = '{uuid}:1'", "INSERT INTO made VALUES (1)", "SET gtid_next = 'AUTOMATIC'", "INSERT INTO made VALUES (2)", database="shop")
+    archived = tuple(source.position())
+    place.wait_until(lambda: reached(varve.durable(SOURCE), archived), 60)
+    assert varve.stop() == 0
+    target.execute("CREATE USER somebody")
+    assert target.value("SELECT @@gtid_executed") == f"{uuid}:1"
+
+    varve.refused("restore", "run", SOURCE, "--into", into(target), "--latest", code="gtids_executed", exit_code=5)
+
+    assert target.rows("SHOW DATABASES LIKE 'shop'") == []
+    target.reset()
+    load(varve, target, "--latest")
+    assert target.rows("SELECT seq FROM made ORDER BY seq", database="shop") == [(1,), (2,)]
+
+
+def reached(position, wanted):
+    return position and (lambda file, offset: (file, int(offset)) >= wanted)(*position.rsplit(":", 1))
 
 
 def storm(server, stop, errors):
@@ -193,12 +262,13 @@ def test_a_storm_of_ddl_beside_a_logical_backup(new_mysql, new_host, flavour):
         finally:
             stop.set()
             thread.join(60)
+        kept.append(varve.backup(SOURCE))  # whatever the storm left of the others
     assert not errors, errors
     assert len(varve.do("backup", "list", SOURCE)["backups"]) == len(kept)
     print(f"{flavour}: {len(kept)} backups, {failed} honest failures; locks held: commits {held['commits']} ms, statements that alter tables {held['tables']} ms")
     assert 0 < held["commits"] < 5000 and 0 < held["tables"] < 5000
     history = ledger.history()
-    for number, backup in enumerate(kept[:2]):
+    for number, backup in enumerate({kept[0]["id"]: kept[0], kept[-1]["id"]: kept[-1]}.values()):
         target = new_mysql(f"target{number}", flavour, user=False)
         done = load(varve, target, "--backup", backup["id"])
         file, position = done["target_reached"].rsplit(":", 1)
@@ -206,6 +276,32 @@ def test_a_storm_of_ddl_beside_a_logical_backup(new_mysql, new_host, flavour):
         assert restored_rows(target) == expected
         tables = [row[0] for row in target.rows("SHOW TABLES LIKE 'r%'", database="shop")]
         assert all(target.rows(f"SELECT id, b FROM {name}", database="shop") == [(3, 5)] for name in tables)
+
+
+def test_a_sequence_gives_no_number_twice(new_mysql, new_host):
+    """Its rows are in the backup, and so it stands behind them: it is read when commits wait, and not with the definitions."""
+    source = new_mysql()
+    source.execute("CREATE DATABASE shop", "CREATE SEQUENCE shop.numbers CACHE 2", "CREATE TABLE shop.used (n BIGINT PRIMARY KEY)",
+                   *[f"CREATE TABLE shop.t{number} (id INT PRIMARY KEY)" for number in range(600)])  # listing them takes its time
+    varve = new_host(source, method="logical")
+    stop = threading.Event()
+
+    def use():
+        with contextlib.closing(source.connect(database="shop")) as connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute("INSERT INTO used VALUES (NEXTVAL(numbers))")
+    thread = threading.Thread(target=use)
+    thread.start()
+    try:
+        backup = varve.backup(SOURCE)
+    finally:
+        stop.set()
+        thread.join(60)
+
+    target = new_mysql("target", user=False)
+    load(varve, target, "--backup", backup["id"])
+
+    assert target.value("SELECT NEXTVAL(numbers)", database="shop") > target.value("SELECT MAX(n) FROM used", database="shop") > 0
 
 
 class Pulse:

@@ -24,6 +24,7 @@ def make(server, rows=300):
         "CREATE TABLE moments (id INT PRIMARY KEY, d DATE, t TIME(6), dt DATETIME(6), ts TIMESTAMP(6) NULL, zero TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00')",
         "INSERT INTO moments VALUES (1,'0000-00-00','-838:59:59.000000','0000-00-00 00:00:00','2026-03-29 01:30:00.123456','0000-00-00 00:00:00'),"
         " (2,'2026-02-30','838:59:59','9999-12-31 23:59:59.999999','1970-01-01 12:00:01','2038-01-19 03:14:07'), (3,'2026-00-00',NULL,'2026-10-25 01:30:00',NULL,'2026-10-25 02:30:00')",
+        "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'", "INSERT INTO moments VALUES (4,'2024-02-31',NULL,'2023-02-29 10:00:00',NULL,'2024-01-01 00:00:00')", "SET SESSION sql_mode = ''",
         "CREATE TABLE bytes (id INT PRIMARY KEY, b BINARY(8), v VARBINARY(300), l LONGBLOB, tb TINYBLOB, tx LONGTEXT, e ENUM('a','b''c','ü'), s SET('x','y','z'))",
         "INSERT INTO bytes VALUES (1, X'0001090A0D1A5C27', X'000102030405060708090A0B0C0D0E0F5C275C4E00FF', REPEAT(X'00FF5C0A09271A0D', 40000), '', 'line\\nline\\ttab\\\\back''quote', 'b''c', 'x,z'),"
         " (2, '', '', '', NULL, '', 'ü', ''), (3, NULL, NULL, NULL, '\\\\N', '\\\\N', NULL, NULL)",
@@ -75,7 +76,10 @@ def make(server, rows=300):
     quoted = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
     run(f"CREATE USER 'keeper'@'localhost' IDENTIFIED BY '{quoted}'", "GRANT SELECT, INSERT ON zoo.* TO 'keeper'@'localhost'", "GRANT EXECUTE ON PROCEDURE zoo.note_it TO 'keeper'@'localhost'",
         "CREATE USER 'guest'@'%' IDENTIFIED BY 'guest' WITH MAX_QUERIES_PER_HOUR 77", "GRANT SELECT (id) ON zoo.numbers TO 'guest'@'%'",
-        "CREATE ROLE feeder", "GRANT UPDATE ON zoo.many TO feeder", "GRANT feeder TO 'keeper'@'localhost'")
+        "CREATE ROLE feeder", "GRANT UPDATE ON zoo.many TO feeder", "GRANT feeder TO 'keeper'@'localhost'",
+        # Its name comes behind that of the account whose default it is.
+        "CREATE ROLE zoologist", "GRANT SELECT ON `zoo-2`.* TO zoologist", "GRANT zoologist TO 'keeper'@'localhost'",
+        f"SET DEFAULT ROLE zoologist {'FOR' if mariadb else 'TO'} 'keeper'@'localhost'")
     return server
 
 
@@ -105,3 +109,5 @@ def log_in(server):
         cursor.execute("SELECT COUNT(*) FROM numbers")
         assert cursor.fetchone()[0] == 4
         cursor.execute("CALL note_it('keeper')")
+        cursor.execute("SELECT COUNT(*) FROM `zoo-2`.t")
+        assert cursor.fetchone()[0] == 1

@@ -1,9 +1,17 @@
 #include "mysql/skip_preview.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 namespace varve::mysql {
 namespace {
+
+/// In pieces that end anywhere.
+std::string summary_of(std::string_view verbose) {
+    Summary summary;
+    for (; !verbose.empty(); verbose.remove_prefix(std::min<std::size_t>(verbose.size(), 7))) summary.add(verbose.substr(0, 7));
+    return summary.text();
+}
 
 TEST_CASE("rows are counted by table and by what was done to them") {
     const auto* text =
