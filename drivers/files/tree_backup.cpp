@@ -13,6 +13,8 @@ namespace varve::files {
 namespace {
 
 constexpr std::uint64_t open_files_max = 16;
+constexpr std::uint64_t batch_share = 4;  ///< of open_files_max, for a batch of small files and the folders that they lie in
+constexpr std::size_t batch_folders_max = 16;
 constexpr std::size_t names_at_once = 256;
 constexpr std::uint64_t capture_bytes = 1U << 20;
 constexpr int reads_max = 3;  // of a file that changes while it is read
@@ -40,7 +42,6 @@ std::set<std::string> companions_in(const Folder& folder, const std::vector<std:
     return companions;
 }
 
-/// What a database's WAL holds does not show in the times of its file.
 bool has_wal(const Folder& folder, const std::string& name) {
     struct ::stat status{};
     return ::fstatat(folder.descriptor.get(), (name + "-wal").c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_size > 0;
@@ -94,6 +95,7 @@ Task<> TreeBackup::take_paths(TaskGroup& group) {
     for (const auto& path : settings_.paths) {
         if (co_await take_path(group, path)) took_one = true;
     }
+    co_await take_gathered(group);
     if (!took_one) {
         throw Error{Fault::missing, "none of the paths can be read: " +
                                         (findings_.empty() ? std::string{"there are none"} : findings_.front().what)}
@@ -139,6 +141,7 @@ Task<> TreeBackup::take_single_file(TaskGroup& group, std::filesystem::path path
         const auto folder_path = settings_.entry_path(path).empty() ? std::string{} : path.parent_path().relative_path().string();
         both.first = TreeReader::open_root(path.parent_path(), folder_path);
         both.second = reader_.look(*both.first, path.filename());
+        both.second.has_wal = has_wal(*both.first, path.filename());
         return both;
     };
     auto [folder, seen] = co_await on_pool(pools_.blocking, open);
@@ -146,15 +149,21 @@ Task<> TreeBackup::take_single_file(TaskGroup& group, std::filesystem::path path
 }
 
 Task<> TreeBackup::walk(TaskGroup& group, FolderPtr folder) {
-    const auto names = co_await on_pool(pools_.blocking, [folder] { return TreeReader::names(*folder); });
+    std::vector<std::string> names;
+    std::set<std::string> companions;
+    co_await on_pool(pools_.blocking, [folder, &names, &companions] {
+        names = TreeReader::names(*folder);
+        companions = companions_in(*folder, names);
+    });
     note_foreign_database(*folder, names);
-    const auto companions = co_await on_pool(pools_.blocking, [folder, &names] { return companions_in(*folder, names); });
     for (std::size_t begin = 0; begin < names.size(); begin += names_at_once) {
         const auto end = std::min(names.size(), begin + names_at_once);
-        auto look = [this, folder,
-                     some = std::vector(names.begin() + static_cast<long>(begin), names.begin() + static_cast<long>(end))] {
+        auto look = [this, folder, begin, end, &names] {
             std::vector<Seen> all;
-            for (const auto& name : some) all.push_back(reader_.look(*folder, name));
+            for (auto at = begin; at < end; ++at) {
+                all.push_back(reader_.look(*folder, names[at]));
+                all.back().has_wal = std::ranges::binary_search(names, names[at] + "-wal") && has_wal(*folder, names[at]);
+            }
             return all;
         };
         for (auto& seen : co_await on_pool(pools_.blocking, look))
@@ -176,8 +185,8 @@ Task<> TreeBackup::take(TaskGroup& group, FolderPtr folder, Seen seen) {
             if (seen.links > 1) {
                 co_await take_linked_file(std::move(folder), std::move(seen));
             } else {
-                auto share = co_await open_files_.take(1);
-                group.spawn(take_file_with(std::move(share), std::move(folder), std::move(seen.name), std::move(seen.entry)));
+                Place place{.folder = std::move(folder), .name = std::move(seen.name), .has_wal = seen.has_wal};
+                co_await take_plain_file(group, std::move(place), std::move(seen.entry));
             }
             break;
         case EntryKind::character_device:
@@ -225,23 +234,81 @@ Task<> TreeBackup::take_linked_file(FolderPtr folder, Seen seen) {
     }
     auto path = seen.entry.path;
     const auto share = co_await open_files_.take(1);
-    if (co_await take_file(std::move(folder), std::move(seen.name), std::move(seen.entry)))
-        linked_.emplace(file, std::move(path));
+    Place place{.folder = std::move(folder), .name = std::move(seen.name), .has_wal = seen.has_wal};
+    if (co_await take_file(std::move(place), std::move(seen.entry))) linked_.emplace(file, std::move(path));
 }
 
-Task<> TreeBackup::take_file_with(Budget::Share share, FolderPtr folder, std::string name, Entry entry) {
+Task<> TreeBackup::take_plain_file(TaskGroup& group, Place place, Entry entry) {
+    if (entry.size > SmallFile::bytes_max || place.has_wal) {
+        auto share = co_await open_files_.take(1);
+        group.spawn(take_file_with(std::move(share), std::move(place), std::move(entry)));
+        co_return;
+    }
+    if (gathered_.places.empty() || gathered_.places.back().folder != place.folder) ++gathered_.folders;
+    gathered_.places.push_back(std::move(place));
+    gathered_.entries.push_back(std::move(entry));
+    if (gathered_.places.size() == BackupSink::small_files_max || gathered_.folders == batch_folders_max)
+        co_await take_gathered(group);
+}
+
+Task<> TreeBackup::take_gathered(TaskGroup& group) {
+    if (gathered_.places.empty()) co_return;
+    auto share = co_await open_files_.take(batch_share);
+    group.spawn(take_batch(std::move(share), std::exchange(gathered_, {})));
+}
+
+Task<> TreeBackup::take_batch(Budget::Share share, Batch whole) {
     const auto held = std::move(share);
-    (void)co_await take_file(std::move(folder), std::move(name), std::move(entry));
+    const auto batch = co_await leave_out_carried(std::move(whole));
+    std::vector<SmallFile> files;
+    for (std::size_t i = 0; i < batch.places.size(); ++i) {
+        auto open = [place = batch.places[i]](Entry& entry) -> std::shared_ptr<const LocalFile> {
+            auto file =
+                std::make_shared<const LocalFile>(LocalFile::open_at(place.folder->descriptor.get(), place.name, place.path()));
+            if (sqlite::is_database(*file)) return nullptr;
+            refresh(entry, file->status());
+            return file;
+        };
+        auto accept = [](const LocalFile& file) { return same_state(file.status(), file.status_now()); };
+        files.push_back({.entry = batch.entries[i], .open = std::move(open), .accept = std::move(accept)});
+    }
+    if (files.empty()) co_return;
+    const auto read = co_await sink_.take_small_files(std::move(files));
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        if (read[i].failure)
+            note_failure(*read[i].failure, batch.places[i].path());
+        else if (!read[i].kept)
+            (void)co_await take_file(batch.places[i], batch.entries[i], 1);
+    }
 }
 
-Task<bool> TreeBackup::take_file(FolderPtr folder, std::string name, Entry entry) {
-    const auto path = folder->path / name;
+Task<TreeBackup::Batch> TreeBackup::leave_out_carried(Batch batch) {
+    if (read_everything_) co_return batch;
+    const auto carried = co_await sink_.carry_over_all(batch.entries);
+    Batch left;
+    for (std::size_t i = 0; i < carried.size(); ++i) {
+        if (carried[i]) continue;
+        left.places.push_back(std::move(batch.places[i]));
+        left.entries.push_back(std::move(batch.entries[i]));
+    }
+    co_return left;
+}
+
+Task<> TreeBackup::take_file_with(Budget::Share share, Place place, Entry entry) {
+    const auto held = std::move(share);
+    (void)co_await take_file(std::move(place), std::move(entry));
+}
+
+Task<bool> TreeBackup::take_file(Place place, Entry entry, int reads) {
+    const auto path = place.path();
     std::optional<Error> failure;
     try {
-        if (!read_everything_ && !has_wal(*folder, name) && co_await sink_.carry_over(entry)) co_return true;
-        for (int read_number = 1;; ++read_number) {
-            auto open = [folder, name, path] {
-                Opened opened{std::make_shared<const LocalFile>(LocalFile::open_at(folder->descriptor.get(), name, path)), false};
+        if (!read_everything_ && !place.has_wal && co_await sink_.carry_over(entry)) co_return true;
+        for (int read_number = reads + 1;; ++read_number) {
+            auto open = [&place, path] {
+                Opened opened{
+                    std::make_shared<const LocalFile>(LocalFile::open_at(place.folder->descriptor.get(), place.name, path)),
+                    false};
                 opened.is_sqlite = sqlite::is_database(*opened.file);
                 return opened;
             };
@@ -260,12 +327,16 @@ Task<bool> TreeBackup::take_file(FolderPtr folder, std::string name, Entry entry
             co_return true;
         }
     } catch (const Error& error) {
-        if (!is_about(error, path)) throw;
         failure = error;
     }
-    // Removed since its folder was listed: it is as if the backup had come a moment later.
-    if (failure->fault() != Fault::missing) note_unreadable(*failure);
+    note_failure(*failure, path);
     co_return false;
+}
+
+void TreeBackup::note_failure(const Error& error, const std::filesystem::path& path) {
+    if (!is_about(error, path)) throw error;
+    // Removed since its folder was listed: it is as if the backup had come a moment later.
+    if (error.fault() != Fault::missing) note_unreadable(error);
 }
 
 /// As of one commit, through SQLite. False when SQLite may not or cannot: then its bytes are copied, and that is said.

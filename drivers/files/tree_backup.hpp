@@ -25,6 +25,19 @@ public:
 
 private:
     using FolderPtr = std::shared_ptr<const Folder>;
+    /// A file by its folder, which stays open, and its name there.
+    struct Place {
+        FolderPtr folder;
+        std::string name;
+        bool has_wal = false;
+        std::filesystem::path path() const { return folder->path / name; }
+    };
+    /// Small files that are taken together: place and entry of each.
+    struct Batch {
+        std::vector<Place> places;
+        std::vector<Entry> entries;
+        std::size_t folders = 0;  ///< changes of folder among them: each keeps a descriptor open
+    };
     struct Opened;
     class StillCheck;
 
@@ -35,9 +48,16 @@ private:
     Task<> take(TaskGroup& group, FolderPtr folder, Seen seen);
     Task<> enter(TaskGroup& group, FolderPtr folder, Seen seen);
     Task<> take_linked_file(FolderPtr folder, Seen seen);
-    /// False when it could not be read, or was gone.
-    Task<bool> take_file(FolderPtr folder, std::string name, Entry entry);
-    Task<> take_file_with(Budget::Share share, FolderPtr folder, std::string name, Entry entry);
+    /// False when it could not be read, or was gone. `reads`: so often it was read already, and changed meanwhile.
+    Task<bool> take_file(Place place, Entry entry, int reads = 0);
+    Task<> take_file_with(Budget::Share share, Place place, Entry entry);
+    /// Small ones are gathered and taken together.
+    Task<> take_plain_file(TaskGroup& group, Place place, Entry entry);
+    Task<> take_gathered(TaskGroup& group);
+    Task<> take_batch(Budget::Share share, Batch batch);
+    Task<Batch> leave_out_carried(Batch batch);
+    /// Thrown when it is not about the file; nothing when that is gone.
+    void note_failure(const Error& error, const std::filesystem::path& path);
     Task<bool> take_database(Entry entry, std::filesystem::path path);
     Task<bool> was_changed(std::shared_ptr<const LocalFile> file);
     void note_unreadable(const Error& error);
@@ -49,6 +69,7 @@ private:
     bool read_everything_;
     TreeReader reader_;
     Budget open_files_;
+    Batch gathered_;
     std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // files with several names: where the first one lies in the list
     std::uint64_t devices_left_out_ = 0;
     std::vector<Finding> findings_;

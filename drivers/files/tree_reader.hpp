@@ -36,6 +36,7 @@ struct Seen {
     Entry entry;
     std::uint64_t links = 1;
     bool is_socket = false;
+    bool has_wal = false;          ///< a write-ahead log lies beside it: what that holds does not show in the times of this file
     bool gone = false;             ///< removed since the folder was listed
     std::optional<Error> failure;  ///< it could not be looked at, or not at all of it
 };

@@ -69,7 +69,10 @@ private:
 
     // cycle.cpp
     Task<> cycle(Live& live);
-    Task<bool> approach(Live& live, Connection& checkpointer);
+    /// How much a cycle has left to do.
+    enum class Approach { far, near, over };
+    Task<Approach> approach(Live& live, Connection& checkpointer);
+    Task<bool> cycle_locked(Live& live, std::shared_ptr<Lock> lock);
     Task<bool> finish_cycle(Live& live, std::shared_ptr<Lock> lock, std::chrono::steady_clock::time_point until);
     Task<bool> durable_until(Live& live, std::chrono::steady_clock::time_point until);
 

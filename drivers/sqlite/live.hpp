@@ -22,6 +22,9 @@ struct Follower::Live {
         return state.frame >= cycle_frames() && now >= next_cycle && cycled != std::pair{state.salts, state.frame};
     }
 
+    /// Somebody commits all the time: waiting for a moment when nobody does has taken long enough.
+    bool lock_due() const { return tail.state().frame >= 4 * cycle_frames(); }
+
     std::shared_ptr<FollowedDatabase> database;
     WalTail tail;
     LogSink* sink = nullptr;                ///< nothing beside a follower: records are made and not kept

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 
 #include "sqlite/base_backup.hpp"
 #include "sqlite/database.hpp"
@@ -143,22 +144,60 @@ struct Reached {
     std::uint64_t bytes_written = 0;
 };
 
+/// Log that was read and waits for its replay: both go on side by side. io thread.
+class BlockQueue {
+public:
+    BlockQueue(asio::any_io_executor executor, std::uint64_t bytes_max) : changed_{std::move(executor)}, bytes_max_{bytes_max} {}
+
+    Task<> push(Bytes block) {
+        while (bytes_ >= bytes_max_) co_await changed_.wait();
+        bytes_ += block.size();
+        blocks_.push_back(std::move(block));
+        changed_.notify();
+    }
+    void end() {
+        ended_ = true;
+        changed_.notify();
+    }
+    /// Empty: there was no more.
+    Task<Bytes> pop() {
+        while (blocks_.empty() && !ended_) co_await changed_.wait();
+        if (blocks_.empty()) co_return Bytes{};
+        auto block = std::move(blocks_.front());
+        blocks_.pop_front();
+        bytes_ -= block.size();
+        changed_.notify();
+        co_return block;
+    }
+
+private:
+    Signal changed_;
+    std::uint64_t bytes_max_, bytes_ = 0;
+    std::deque<Bytes> blocks_;
+    bool ended_ = false;
+};
+
+constexpr std::uint64_t read_ahead_max = 16U << 20;
+
 /// The records of [from, to).
 Task<> apply_log(LogSource& log, const LogPosition& from, const LogPosition& to, std::uint32_t page_size, WorkingFile& file,
                  Reached& reached, Pools& pools) {
     PageReplay replay{file, page_size, reached.pages};
     const auto source = log.read(from.lineage, from.at, to.at);
+    BlockQueue queue{co_await asio::this_coro::executor, read_ahead_max};
+    const auto read_all = [&]() -> Task<> {
+        for (auto block = co_await source->read(); !block.empty(); block = co_await source->read())
+            co_await queue.push(std::move(block));
+        queue.end();
+    };
     auto at = from.at;
-    for (auto block = co_await source->read(); !block.empty();) {
-        at += block.size();
-        // The next block is read and opened while this one is replayed.
-        Bytes next;
-        co_await in_group([&](TaskGroup& group) -> Task<> {
-            group.spawn(on_pool(pools.cpu, [&replay, &block] { replay.feed(block); }));
-            next = co_await source->read();
-        });
-        block = std::move(next);
-    }
+    co_await in_group([&](TaskGroup& group) -> Task<> {
+        group.spawn(read_all());
+        for (auto block = co_await queue.pop(); !block.empty(); block = co_await queue.pop()) {
+            at += block.size();
+            co_await on_pool(pools.cpu, [&replay, &block] { replay.feed(block); });
+        }
+    });
     if (at != to.at) throw Error{Fault::corrupt, "the log ends before the target"};
     co_await on_pool(pools.blocking, [&replay] { replay.finish(); });
     reached.bytes_written += replay.bytes_written();
@@ -197,8 +236,8 @@ std::string verdict_on(const fs::path& path) {
         return 0;
     };
     // The check looks every row up in every index, here and there: with the usual 2 MiB of cache most of it is reading again.
-    const bool asked = opened == SQLITE_OK &&
-                       sqlite3_exec(raw, "PRAGMA cache_size = -32768", nullptr, nullptr, nullptr) == SQLITE_OK &&
+    static constexpr auto memory = "PRAGMA cache_size = -32768; PRAGMA mmap_size = 67108864";
+    const bool asked = opened == SQLITE_OK && sqlite3_exec(raw, memory, nullptr, nullptr, nullptr) == SQLITE_OK &&
                        sqlite3_exec(raw, "PRAGMA integrity_check(1)", collect, &verdict, nullptr) == SQLITE_OK;
     return asked ? verdict : sqlite3_errmsg(raw);
 }

@@ -31,10 +31,9 @@ public:
         if (!base_.stop || stretch.lineage.name != base_.stop->lineage)
             throw Error{Fault::corrupt, "the log on the way is not of the backup's lineage"};
         if (target_.kind == Target::Kind::transaction) refuse_earlier();
+        if (target_.kind == Target::Kind::latest) co_return co_await at_end(stretch);
         moments_ = co_await log_->moments(stretch.lineage.name, base_.stop->at, stretch.to);
         switch (target_.kind) {
-            case Target::Kind::latest:
-                co_return after(moments_.size(), "to the last archived transaction");
             case Target::Kind::time:
                 co_return at_time();
             case Target::Kind::transaction:
@@ -55,12 +54,40 @@ private:
 
     /// After the first `count` transactions behind the base.
     ResolvedTarget after(std::size_t count, const std::string& why) const {
-        if (count == 0) return at_base(why);
-        const auto& moment = moments_[count - 1];
-        const auto text = words_of_transaction(facts_.number + count);
+        return count == 0 ? at_base(why) : at_moment(moments_[count - 1], facts_.number + count, why);
+    }
+
+    ResolvedTarget at_moment(const Moment& moment, std::uint64_t number, const std::string& why) const {
+        const auto text = words_of_transaction(number);
         return {.target = target_,
                 .position = LogPosition{base_.stop->lineage, moment.at, text},
                 .explanation = why + ": through " + text + ", seen at " + to_rfc3339(moment.time)};
+    }
+
+    /// The end of the log is looked at, as much as holds two transactions: the restore itself reads all of it soon enough.
+    Task<ResolvedTarget> at_end(const LineageStretch& stretch) {
+        static const std::string why = "to the last archived transaction";
+        const auto begin = base_.stop->at;
+        for (std::uint64_t window = 1U << 20;; window *= 8) {
+            const auto from = stretch.to > begin + window ? stretch.to - window : begin;
+            moments_ = co_await log_->moments(stretch.lineage.name, from, stretch.to);
+            if (from == begin) co_return after(moments_.size(), why);
+            if (moments_.size() >= 2) break;
+        }
+        const auto& last = moments_.back();
+        co_return at_moment(last, co_await number_behind(moments_[moments_.size() - 2].at, last.at), why);
+    }
+
+    /// Of the transaction whose record ends at `to`; the one before it ends at `from`.
+    Task<std::uint64_t> number_behind(std::uint64_t from, std::uint64_t to) {
+        RecordReader reader{log_->read(base_.stop->lineage, from, to), from};
+        std::uint64_t number = 0;
+        while (const auto record = co_await reader.next_if_whole()) {
+            if (record->kind != RecordKind::mark) number = record->number;
+            co_await reader.skip_content();
+        }
+        if (number <= facts_.number) throw Error{Fault::corrupt, "the log's last transaction is one that the backup holds"};
+        co_return number;
     }
 
     ResolvedTarget at_time() const {

@@ -15,6 +15,7 @@
 
 #include "varve/bytes.hpp"
 #include "varve/clock.hpp"
+#include "varve/error.hpp"
 #include "varve/file.hpp"
 #include "varve/names.hpp"
 #include "varve/settings.hpp"
@@ -121,6 +122,22 @@ struct FileRead {
     bool kept = true;         ///< false: the check did not accept it
 };
 
+/// A small file that is opened where it is read, on the cpu pool: handing it from thread to thread would cost more.
+struct SmallFile {
+    static constexpr std::uint64_t bytes_max = 128u << 10;
+
+    Entry entry;  ///< as it was seen
+    /// Opens it and corrects the entry. Nothing: it is to be left to the caller.
+    std::function<std::shared_ptr<const LocalFile>(Entry&)> open;
+    /// Asked when it was read: see BlockCheck::accept.
+    std::function<bool(const LocalFile&)> accept;
+};
+
+struct SmallFileRead {
+    bool kept = false;             ///< it is in the backup; else it was left to the caller, not accepted, or grew, or:
+    std::optional<Error> failure;  ///< it could not be opened or read
+};
+
 /// Content that is pushed: tar members, dumps, WAL. One writer is used by one task at a time.
 class EntryWriter : public ByteSink {};
 
@@ -142,9 +159,14 @@ public:
     /// times lie at least two seconds before that backup began. False: read it. The driver says whether its source permits this
     /// at all.
     virtual Task<bool> carry_over(Entry entry) = 0;
+    /// The same of several at once, which must stay valid until the task ends.
+    virtual Task<std::vector<bool>> carry_over_all(const std::vector<Entry>& entries);
     /// Reads at most entry.size bytes of `file`, in parallel on the cpu pool: the fast path.
     virtual Task<FileRead> take_file(Entry entry, std::shared_ptr<const LocalFile> file, ChunkProfile profile,
                                      std::shared_ptr<BlockCheck> check = nullptr) = 0;
+    /// Several files of at most SmallFile::bytes_max each, at most small_files_max of them, in one step.
+    virtual Task<std::vector<SmallFileRead>> take_small_files(std::vector<SmallFile> files);
+    static constexpr std::size_t small_files_max = 64;
     /// An entry without content (directory, link) or with small content at hand.
     virtual Task<> add(Entry entry, Bytes content = {}) = 0;
     /// An entry whose content is pushed; it is in the backup when the writer was finished. entry.size is set from what came.

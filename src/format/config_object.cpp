@@ -39,7 +39,7 @@ format::RepositoryConfig parse_config(ByteView object) {
 void check_config_signature(ByteView object, std::span<const PublicKey> admins) {
     std::vector<TrustedSigner> signers;
     for (const auto& admin : admins) signers.push_back({.key = admin, .sources = {}});
-    checked_signer(object, signers);
+    checked_signer(object, signers, digests_of(object).signed_part);
 }
 
 }  // namespace varve

@@ -27,6 +27,12 @@ struct SealedObject {
     Digest name{};  ///< SHA-256 of bytes: what the key ends in
 };
 
+/// SHA-256 of an object, and of what the signature at its end covers: all but the signature itself. One pass over the bytes.
+struct ObjectDigests {
+    Digest whole{}, signed_part{};
+};
+ObjectDigests digests_of(ByteView object);
+
 /// Where a sealed record lies in its object.
 struct RecordPlace {
     std::uint32_t number = 0;
@@ -98,6 +104,8 @@ public:
     void content_into(std::uint32_t number, Bytes& into) const;
     /// Checks the signature against the signers; gives the signer. Fault::corrupt when bad, Fault::denied when unknown.
     const TrustedSigner& check_signature(std::span<const TrustedSigner> signers) const;
+    /// As above, by whom has hashed the object already: `signed_part` is digests_of() it.
+    const TrustedSigner& check_signature(std::span<const TrustedSigner> signers, const Digest& signed_part) const;
 
 private:
     struct State;

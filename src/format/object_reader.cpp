@@ -111,7 +111,11 @@ void ObjectReader::content_into(std::uint32_t number, Bytes& into) const {
 }
 
 const TrustedSigner& ObjectReader::check_signature(std::span<const TrustedSigner> signers) const {
-    return checked_signer(state_->object, signers);
+    return check_signature(signers, digests_of(state_->object).signed_part);
+}
+
+const TrustedSigner& ObjectReader::check_signature(std::span<const TrustedSigner> signers, const Digest& signed_part) const {
+    return checked_signer(state_->object, signers, signed_part);
 }
 
 }  // namespace varve

@@ -28,7 +28,22 @@ Digest sign_and_name(Bytes& object, const Secret& signer) {
     return name;
 }
 
-const TrustedSigner& checked_signer(ByteView object, std::span<const TrustedSigner> signers) {
+ObjectDigests digests_of(ByteView object) {
+    using openssl::require;
+    const auto signature = std::min(object.size(), signature_bytes - sizeof(KeyId));
+    const openssl::DigestContext whole{EVP_MD_CTX_new()};
+    const openssl::DigestContext signed_part{EVP_MD_CTX_new()};
+    require(whole && signed_part && EVP_DigestInit_ex(whole.get(), EVP_sha256(), nullptr) == 1, "EVP_DigestInit_ex");
+    require(EVP_DigestUpdate(whole.get(), object.data(), object.size() - signature) == 1, "EVP_DigestUpdate");
+    require(EVP_MD_CTX_copy_ex(signed_part.get(), whole.get()) == 1, "EVP_MD_CTX_copy_ex");
+    require(EVP_DigestUpdate(whole.get(), object.last(signature).data(), signature) == 1, "EVP_DigestUpdate");
+    ObjectDigests digests;
+    require(EVP_DigestFinal_ex(signed_part.get(), digests.signed_part.data(), nullptr) == 1, "EVP_DigestFinal_ex");
+    require(EVP_DigestFinal_ex(whole.get(), digests.whole.data(), nullptr) == 1, "EVP_DigestFinal_ex");
+    return digests;
+}
+
+const TrustedSigner& checked_signer(ByteView object, std::span<const TrustedSigner> signers, const Digest& signed_part) {
     if (object.size() < signature_bytes) throw Error{Fault::corrupt, "the object is too short for a signature"};
     const auto id = object.last(signature_bytes).first(sizeof(KeyId));
     const auto signature = object.last(signature_bytes - sizeof(KeyId));
@@ -39,8 +54,7 @@ const TrustedSigner& checked_signer(ByteView object, std::span<const TrustedSign
     if (signer == signers.end()) {
         throw Error{Fault::denied, "the object is signed by a key that config does not name"}.with("signer", to_hex(id));
     }
-    const auto digest = sha256(object.first(object.size() - signature.size()));
-    if (!ed25519_verify(signer->key, digest, signature)) throw Error{Fault::corrupt, "the object's signature is bad"};
+    if (!ed25519_verify(signer->key, signed_part, signature)) throw Error{Fault::corrupt, "the object's signature is bad"};
     return *signer;
 }
 

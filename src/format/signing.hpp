@@ -9,6 +9,7 @@ namespace varve {
 Digest sign_and_name(Bytes& object, const Secret& signer);
 
 /// The signer among `signers` whose signature ends `object`. Fault::corrupt when it is bad, Fault::denied when it is no one's.
-const TrustedSigner& checked_signer(ByteView object, std::span<const TrustedSigner> signers);
+/// `signed_part` is digests_of() it.
+const TrustedSigner& checked_signer(ByteView object, std::span<const TrustedSigner> signers, const Digest& signed_part);
 
 }  // namespace varve

@@ -37,6 +37,41 @@ void take_region(ChunkBench& bench, const LocalFile& file, BlockCheck* check, co
     if (cutter.fixed == 0) region.content->lengths = std::move(lengths);
 }
 
+/// A small file on the cpu pool, and what came of it.
+struct SmallJob {
+    SmallFile file;
+    SmallFileRead read;
+    Content content;
+};
+
+/// What fails here is the file's fault; storing is not.
+std::optional<ByteView> read_small(ChunkBench& bench, SmallJob& job) {
+    auto& [entry, open, accept] = job.file;
+    try {
+        const auto file = open(entry);
+        if (!file || entry.size > SmallFile::bytes_max) return std::nullopt;
+        const auto buffer = bench.buffer(entry.size);
+        const auto count = file->read_at(0, buffer);
+        if (accept(*file)) return ByteView{buffer.first(count)};
+    } catch (const Error& error) {
+        job.read.failure = error;
+    }
+    return std::nullopt;
+}
+
+void take_small(ChunkBench& bench, const Cutter& cutter, SmallJob& job) {
+    const auto bytes = read_small(bench, job);
+    if (!bytes) return;
+    if (!bytes->empty()) {
+        std::vector<std::uint32_t> lengths;
+        cutter.cut(*bytes, true, true, lengths);
+        store_chunks(bench, *bytes, lengths, job.content);
+        job.content.lengths = std::move(lengths);
+    }
+    job.content.bytes = job.file.entry.size = bytes->size();
+    job.read.kept = true;
+}
+
 }  // namespace
 
 struct Ingest::State {
@@ -204,17 +239,49 @@ Ingest::~Ingest() = default;
 const PreviousBackup* Ingest::previous() const { return state_->options.read_everything ? nullptr : state_->previous.get(); }
 
 Task<bool> Ingest::carry_over(Entry entry) {
+    const std::vector<Entry> one{std::move(entry)};
+    co_return (co_await carry_over_all(one)).front();
+}
+
+Task<std::vector<bool>> Ingest::carry_over_all(const std::vector<Entry>& entries) {
     auto& state = *state_;
     state.require_room();
-    if (previous() == nullptr || !state.previous_list) co_return false;
-    auto look = [list = state.previous_list, entry, began = state.previous->started_at(), &index = state.index] {
-        return list->find(entry, began, index);
+    std::vector<bool> carried(entries.size());
+    if (previous() == nullptr || !state.previous_list) co_return carried;
+    auto look = [list = state.previous_list, &entries, began = state.previous->started_at(), &index = state.index] {
+        std::vector<std::optional<Content>> found;
+        for (const auto& entry : entries) found.push_back(list->find(entry, began, index));
+        return found;
     };
-    auto content = co_await on_pool(state.pools.cpu, std::move(look));
-    if (!content) co_return false;
-    state.rules->chunks_reused += content->chunks.size();
-    co_await state.record(std::move(entry), std::move(*content));
-    co_return true;
+    auto found = co_await on_pool(state.pools.cpu, std::move(look));
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (!found[i]) continue;
+        carried[i] = true;
+        state.rules->chunks_reused += found[i]->chunks.size();
+        co_await state.record(entries[i], std::move(*found[i]));
+    }
+    co_return carried;
+}
+
+Task<std::vector<SmallFileRead>> Ingest::take_small_files(std::vector<SmallFile> files) {
+    auto& state = *state_;
+    if (files.size() > small_files_max) throw Error{Fault::defect, "too many small files at once"};
+    std::vector<SmallJob> jobs;
+    for (auto& file : files) jobs.push_back({.file = std::move(file), .read = {}, .content = {}});
+    const auto held = co_await state.require_room().room(SmallFile::bytes_max);
+    // This frame outlives the job: work() resumes only when it has ended.
+    co_await state.room->work(jobs.size() * SmallFile::bytes_max,
+                              [cutter = state.cutter_for(ChunkProfile::file), &jobs](ChunkBench& bench) {
+                                  for (auto& job : jobs) take_small(bench, cutter, job);
+                              });
+    std::vector<SmallFileRead> read;
+    for (auto& job : jobs) {
+        read.push_back(std::move(job.read));
+        if (!read.back().kept) continue;
+        state.bytes_read += job.content.bytes;
+        co_await state.record(std::move(job.file.entry), std::move(job.content));
+    }
+    co_return read;
 }
 
 Task<FileRead> Ingest::take_file(Entry entry, std::shared_ptr<const LocalFile> file, ChunkProfile profile,

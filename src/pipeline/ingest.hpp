@@ -63,8 +63,10 @@ public:
 
     const PreviousBackup* previous() const override;
     Task<bool> carry_over(Entry entry) override;
+    Task<std::vector<bool>> carry_over_all(const std::vector<Entry>& entries) override;
     Task<FileRead> take_file(Entry entry, std::shared_ptr<const LocalFile> file, ChunkProfile profile,
                              std::shared_ptr<BlockCheck> check) override;
+    Task<std::vector<SmallFileRead>> take_small_files(std::vector<SmallFile> files) override;
     Task<> add(Entry entry, Bytes content) override;
     Task<std::unique_ptr<EntryWriter>> open(Entry entry, ChunkProfile profile) override;
 

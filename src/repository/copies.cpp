@@ -75,13 +75,18 @@ std::vector<RepositoryName> Copies::Work::left_out() const {
     return names;
 }
 
-Task<bool> Copies::is_named(const Bytes& bytes, Digest name) {
-    if (hashing_ == nullptr) co_return sha256(bytes) == name;
+Task<ObjectDigests> Copies::digests_of_object(const Bytes& bytes) {
+    if (hashing_ == nullptr) co_return digests_of(bytes);
     // The caller's buffer outlives this: on_pool resumes only when the work has ended.
-    co_return co_await on_pool(*hashing_, [view = ByteView{bytes}, name] { return sha256(view) == name; });
+    co_return co_await on_pool(*hashing_, [view = ByteView{bytes}] { return digests_of(view); });
 }
 
 Task<Bytes> Copies::get(ObjectKey key) {
+    auto object = co_await get_signed(std::move(key));
+    co_return std::move(object.bytes);
+}
+
+Task<Copies::Named> Copies::get_signed(ObjectKey key) {
     const auto name = digest_of(key);
     if (!name) throw Error{Fault::invalid, "no object has the name " + key.text()};
     std::optional<Error> unanswered;
@@ -102,8 +107,8 @@ Task<Bytes> Copies::get(ObjectKey key) {
             }
             continue;
         }
-        const bool good = co_await is_named(bytes, *name);
-        if (good) co_return bytes;
+        const auto digests = co_await digests_of_object(bytes);
+        if (digests.whole == *name) co_return Named{.bytes = std::move(bytes), .signed_part = digests.signed_part};
         damaged = true;
         log(LogLevel::error, copy.name.text(), key.text() + " is damaged in this copy");
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "format/envelope.hpp"
 #include "repository/object_keys.hpp"
 #include "varve/store.hpp"
 
@@ -58,6 +59,12 @@ public:
     /// reported and passed over. Fault::corrupt (exit 13) when all that have it are damaged, Fault::missing when every copy
     /// answered that it has none, else the error of the copy that could not answer.
     Task<Bytes> get(ObjectKey key);
+    /// As get(), with what whoever checks the object's signature needs: one pass over the bytes does for both.
+    struct Named {
+        Bytes bytes;
+        Digest signed_part{};  ///< digests_of() them
+    };
+    Task<Named> get_signed(ObjectKey key);
 
     /// Keys below `prefix` after `after`: the union over all copies that answer. With `Answers::all`, a copy that does not answer
     /// fails the call; with `Answers::any`, one answer is enough, and who did not answer is in the listing.
@@ -72,7 +79,7 @@ public:
     Task<Instant> now();
 
 private:
-    Task<bool> is_named(const Bytes& bytes, Digest name);
+    Task<ObjectDigests> digests_of_object(const Bytes& bytes);
 
     std::vector<Copy> copies_;
     boost::asio::thread_pool* hashing_ = nullptr;

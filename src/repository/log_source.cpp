@@ -3,9 +3,11 @@
 #include <iterator>
 #include <optional>
 #include <ranges>
+#include <span>
 
 #include "repository/log_catalog.hpp"
 #include "repository/log_object.hpp"
+#include "varve/async.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -70,6 +72,36 @@ private:
     std::vector<Damage> damages_;
 };
 
+/// A log object as it was read: whole, or its damage.
+struct Found {
+    std::optional<Repository::LogObject> object;
+    std::optional<Error> damage;
+
+    /// Nothing when it was damaged: then the rest of the range must do without it.
+    std::optional<Repository::LogObject> taken_into(Coverage& coverage, const LogName& name) && {
+        if (damage)
+            coverage.pass_over(name, *damage);
+        else
+            coverage.take(name);
+        return std::move(object);
+    }
+};
+
+constexpr std::size_t objects_together = 16;         ///< so many a store is asked for at once
+constexpr std::uint64_t bytes_together = 16U << 20;  ///< of log, decompressed and held: two full objects
+
+/// How many of the next objects are read at once; at least one.
+std::size_t count_together(std::span<const LogName> names) {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& name : names.first(std::min(names.size(), objects_together))) {
+        bytes += name.to - name.from;
+        if (count > 0 && bytes > bytes_together) break;
+        ++count;
+    }
+    return count;
+}
+
 /// What every reader of one source shares. It outlives them.
 struct Shelf {
     Repository& repository;
@@ -97,21 +129,31 @@ struct Shelf {
                      what + ", but " + catalog.unanswered().front().text() + " did not answer and may have it"};
     }
 
-    /// Nothing, and a line in the log, when it is damaged in every copy.
-    Task<std::optional<Repository::LogObject>> find(LineageName lineage, LogName name, Repository::LogPart part,
-                                                    Coverage& coverage) const {
-        std::optional<Repository::LogObject> object;
+    /// Its damage, and a line in the log, when it is damaged in every copy.
+    Task<Found> find(LineageName lineage, LogName name, Repository::LogPart part) const {
+        Found found;
         try {
-            object = co_await repository.log_object(source, name, part);
-            require_lineage(object->structure, lineage, name.key);
+            found.object = co_await repository.log_object(source, name, part);
+            require_lineage(found.object->structure, lineage, name.key);
         } catch (const Error& error) {
             if (error.fault() != Fault::corrupt) throw;
             log_failure(LogLevel::error, source.text(), error);
-            coverage.pass_over(name, error);
-            co_return std::nullopt;
+            found = {.object = {}, .damage = error};
         }
-        coverage.take(name);
-        co_return object;
+        co_return found;
+    }
+
+    /// Of the next objects of a range as many at once as may be held.
+    Task<std::vector<Found>> find_next(const LineageName& lineage, std::span<const LogName> names,
+                                       Repository::LogPart part) const {
+        const auto together = names.first(count_together(names));
+        std::vector<Found> found(together.size());
+        auto one = [&](std::size_t number) -> Task<> { found[number] = co_await find(lineage, together[number], part); };
+        co_await in_group([&](TaskGroup& group) -> Task<> {
+            for (std::size_t i = 0; i < together.size(); ++i) group.spawn(one(i));
+            co_return;
+        });
+        co_return found;
     }
 };
 
@@ -130,21 +172,25 @@ class LogReader final : public ByteSource {
 public:
     LogReader(std::shared_ptr<const Shelf> shelf, LineageName lineage, std::uint64_t from, std::uint64_t to)
         : shelf_{std::move(shelf)}, lineage_{std::move(lineage)}, next_{from}, to_{to}, coverage_{from, to} {
-        const auto objects = shelf_->covering(lineage_, from, to);
-        objects_.assign(objects.begin(), objects.end());
+        objects_ = shelf_->covering(lineage_, from, to);
     }
 
     Task<Bytes> read() override {
-        if (auto frame = next_frame(); !frame.empty()) co_return frame;
-        while (!objects_.empty()) {
-            const auto name = objects_.front();
-            objects_.pop_front();
-            auto object = co_await shelf_->find(lineage_, name, Repository::LogPart::content, coverage_);
+        for (;;) {
+            if (auto frame = next_frame(); !frame.empty()) co_return frame;
+            if (taken_ == objects_.size()) break;
+            if (found_.empty()) {
+                auto found =
+                    co_await shelf_->find_next(lineage_, std::span{objects_}.subspan(taken_), Repository::LogPart::content);
+                found_ = {std::make_move_iterator(found.begin()), std::make_move_iterator(found.end())};
+            }
+            const auto& name = objects_[taken_++];
+            auto object = std::move(found_.front()).taken_into(coverage_, name);
+            found_.pop_front();
             if (!object) continue;
             if (stands_alone(name)) {
                 frames_ = {std::make_move_iterator(object->frames.begin()), std::make_move_iterator(object->frames.end())};
                 frames_at_ = name.from;
-                if (auto frame = next_frame(); !frame.empty()) co_return frame;
                 continue;
             }
             auto block = take(extent_of(std::move(*object)), name);
@@ -157,7 +203,7 @@ public:
 private:
     /// No byte of it is in another object of the range: it can be given out as it is.
     bool stands_alone(const LogName& name) const {
-        return held_.to <= name.from && (objects_.empty() || objects_.front().from >= name.to);
+        return held_.to <= name.from && (taken_ == objects_.size() || objects_[taken_].from >= name.to);
     }
 
     /// Of an object that stands alone, cut to what was asked for; empty when none of it is left.
@@ -212,7 +258,9 @@ private:
 
     std::shared_ptr<const Shelf> shelf_;
     LineageName lineage_;
-    std::deque<LogName> objects_;
+    std::vector<LogName> objects_;
+    std::size_t taken_ = 0;    ///< of them
+    std::deque<Found> found_;  ///< of those behind them: read, and not taken yet
     std::uint64_t next_, to_;
     Coverage coverage_;
     std::deque<Bytes> frames_;     ///< not given out yet
@@ -239,13 +287,17 @@ public:
         std::vector<Moment> found;
         std::uint64_t seen = from;
         Coverage coverage{from, to};
-        for (const auto& name : shelf_->covering(lineage, from, to)) {
-            const auto object = co_await shelf_->find(lineage, name, Repository::LogPart::structure, coverage);
-            if (!object) continue;
-            for (const auto& moment : moments_of(object->structure)) {
-                if (moment.at <= seen || moment.at > to) continue;
-                found.push_back(moment);
-                seen = moment.at;
+        const auto objects = shelf_->covering(lineage, from, to);
+        for (std::size_t taken = 0; taken < objects.size();) {
+            for (auto& one :
+                 co_await shelf_->find_next(lineage, std::span{objects}.subspan(taken), Repository::LogPart::structure)) {
+                const auto object = std::move(one).taken_into(coverage, objects[taken++]);
+                if (!object) continue;
+                for (const auto& moment : moments_of(object->structure)) {
+                    if (moment.at <= seen || moment.at > to) continue;
+                    found.push_back(moment);
+                    seen = moment.at;
+                }
             }
         }
         coverage.end();
@@ -256,11 +308,11 @@ public:
         if (path_.empty()) co_return 0;
         const auto& stretch = path_.back();
         const auto objects = shelf_->covering(stretch.lineage.name, stretch.from, stretch.to);
-        Coverage any{0, 0};  // one that cannot be read is asked for nothing: whoever reads the log there meets the damage
+        // One that cannot be read is asked for nothing: whoever reads the log there meets the damage.
         for (const auto& name : objects | std::views::reverse) {
             if (name.to > stretch.to) continue;  // ends beyond the frozen tip
-            const auto object = co_await shelf_->find(stretch.lineage.name, name, Repository::LogPart::structure, any);
-            if (object && object->structure.last_whole() != 0) co_return object->structure.last_whole();
+            const auto found = co_await shelf_->find(stretch.lineage.name, name, Repository::LogPart::structure);
+            if (found.object && found.object->structure.last_whole() != 0) co_return found.object->structure.last_whole();
         }
         co_return 0;
     }

@@ -10,8 +10,9 @@ namespace varve {
 namespace {
 
 template <class Structure>
-Structure checked_structure(const ObjectReader& reader, std::span<const TrustedSigner> signers, const SourceName& source) {
-    const auto& signer = reader.check_signature(signers);
+Structure checked_structure(const ObjectReader& reader, const Digest& signed_part, std::span<const TrustedSigner> signers,
+                            const SourceName& source) {
+    const auto& signer = reader.check_signature(signers, signed_part);
     Structure structure;
     if (!structure.ParseFromArray(reader.structure().data(), static_cast<int>(reader.structure().size()))) {
         throw Error{Fault::corrupt, "its structure cannot be read"};
@@ -34,11 +35,12 @@ auto on_object(asio::thread_pool& pool, ObjectKey key, Work work) -> Task<std::i
 }  // namespace
 
 Task<Repository::Manifest> OpenRepository::manifest(SourceName source, BackupName name) {
-    const auto bytes = co_await copies_->get(name.key);
+    const auto object = co_await copies_->get_signed(name.key);
     auto read = [&]() -> Manifest {
-        const ObjectReader reader{bytes, ObjectType::manifest, keys_.repository, opening(source)};
-        Manifest manifest{
-            .name = name, .structure = checked_structure<format::ManifestStructure>(reader, signers_, source), .content = {}};
+        const ObjectReader reader{object.bytes, ObjectType::manifest, keys_.repository, opening(source)};
+        Manifest manifest{.name = name,
+                          .structure = checked_structure<format::ManifestStructure>(reader, object.signed_part, signers_, source),
+                          .content = {}};
         if (to_stamp(from_format(manifest.structure.start_time())) != to_stamp(name.start) ||
             manifest.structure.tiers() != name.tiers) {
             throw Error{Fault::corrupt, "it is stored under the name of another backup"};
@@ -70,23 +72,23 @@ void require_frames_fit(const format::LogStructure& structure, const std::vector
 }  // namespace
 
 Task<Repository::LogObject> OpenRepository::log_object(SourceName source, LogName name, LogPart part) {
-    const auto bytes = co_await copies_->get(name.key);
-    auto read = [&]() -> LogObject {
-        const ObjectReader reader{bytes, ObjectType::log, keys_.repository, opening(source)};
-        LogObject object{.structure = checked_structure<format::LogStructure>(reader, signers_, source), .frames = {}};
-        const auto& structure = object.structure;
+    const auto object = co_await copies_->get_signed(name.key);
+    auto open = [&]() -> LogObject {
+        const ObjectReader reader{object.bytes, ObjectType::log, keys_.repository, opening(source)};
+        LogObject read{.structure = checked_structure<format::LogStructure>(reader, object.signed_part, signers_, source),
+                       .frames = {}};
+        const auto& structure = read.structure;
         if (structure.from() != name.from || structure.to() != name.to)
             throw Error{Fault::corrupt, "its key gives other positions"};
         if (static_cast<std::uint32_t>(structure.frame_from_size()) != reader.records() ||
             structure.moment_positions_size() != structure.moment_times_size()) {
             throw Error{Fault::corrupt, "its structure does not fit its frames"};
         }
-        for (std::uint32_t i = 0; part == LogPart::content && i < reader.records(); ++i)
-            object.frames.push_back(reader.content(i));
-        if (part == LogPart::content) require_frames_fit(structure, object.frames);
-        return object;
+        for (std::uint32_t i = 0; part == LogPart::content && i < reader.records(); ++i) read.frames.push_back(reader.content(i));
+        if (part == LogPart::content) require_frames_fit(structure, read.frames);
+        return read;
     };
-    co_return co_await on_object(pools_.cpu, name.key, read);
+    co_return co_await on_object(pools_.cpu, name.key, open);
 }
 
 }  // namespace varve
