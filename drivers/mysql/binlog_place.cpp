@@ -1,6 +1,9 @@
 #include "mysql/binlog_place.hpp"
 
+#include <algorithm>
 #include <charconv>
+
+#include "varve/error.hpp"
 
 namespace varve::mysql {
 
@@ -36,6 +39,17 @@ std::optional<std::uint64_t> find_number_of(std::string_view name) {
 bool follows(std::string_view name, std::string_view next) {
     const auto number = find_number_of(name), after = find_number_of(next);
     return number && after && base_of(name) == base_of(next) && *after == *number + 1;
+}
+
+std::string name_after(std::string_view name) {
+    constexpr std::size_t digits_least = 6;
+    const auto number = find_number_of(name);
+    if (!number) throw Error{Fault::corrupt, std::string{name} + " has no number in its name"};
+    const auto base = base_of(name);
+    auto digits = std::to_string(*number + 1);
+    const auto width = std::max(name.size() - base.size() - 1, digits_least);
+    if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
+    return std::string{base} + "." + digits;
 }
 
 }  // namespace varve::mysql

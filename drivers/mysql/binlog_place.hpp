@@ -24,6 +24,8 @@ std::optional<BinlogPlace> find_place(std::string_view text);
 
 /// Whether `next` is the file that a server begins after `name`: the same name, counted one further.
 bool follows(std::string_view name, std::string_view next);
+/// The name of that file. Fault::corrupt when `name` has no number.
+std::string name_after(std::string_view name);
 /// The number that a file's name ends in; nothing when there is none.
 std::optional<std::uint64_t> find_number_of(std::string_view name);
 

@@ -2,18 +2,34 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <utility>
 
+#include "mysql/little_endian.hpp"
 #include "varve/error.hpp"
 
 namespace varve::mysql {
 
 namespace {
 
-constexpr std::string_view magic =
-    "\xfe"
-    "bin";
-constexpr std::size_t type_offset = 4, length_offset = 9;
+constexpr std::array<std::uint8_t, binlog_magic_bytes> magic{0xfe, 'b', 'i', 'n'};
+
+struct Head {
+    EventType type{};
+    std::uint32_t length = 0, log_pos = 0;
+};
+
+Head head_of(ByteView bytes) {
+    LittleEndianReader reader{bytes};
+    reader.take(4);
+    Head head;
+    head.type = static_cast<EventType>(reader.byte());
+    reader.take(4);
+    head.length = static_cast<std::uint32_t>(reader.number(4));
+    head.log_pos = static_cast<std::uint32_t>(reader.number(4));
+    return head;
+}
+
+bool begins_with_magic(ByteView bytes) { return std::ranges::equal(bytes.first(magic.size()), magic); }
 
 /// Everything else is passed over unread, however large it is.
 bool tells_something(EventType type) {
@@ -33,28 +49,6 @@ bool tells_something(EventType type) {
         default:
             return false;
     }
-}
-
-std::uint32_t number_32(ByteView bytes) {
-    return static_cast<std::uint32_t>(bytes[0]) | static_cast<std::uint32_t>(bytes[1]) << 8 |
-           static_cast<std::uint32_t>(bytes[2]) << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
-}
-
-/// A file that a dying server left has no ROTATE at its end: the next one is known by how it begins. (An event that began with
-/// these bytes would be of one second in 2028, of a server with one certain number.)
-bool begins_file(ByteView head) {
-    return text_of(head.first(magic.size())) == magic &&
-           head[magic.size() + type_offset] == static_cast<std::uint8_t>(EventType::format_description);
-}
-
-std::string name_after(const std::string& name) {
-    const auto dot = name.rfind('.');
-    const auto number = find_number_of(name);
-    if (dot == std::string::npos || !number) throw Error{Fault::corrupt, "the binlog file after " + name + " has no name"};
-    auto digits = std::to_string(*number + 1);
-    const auto width = name.size() - dot - 1;
-    if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
-    return name.substr(0, dot + 1) + digits;
 }
 
 }  // namespace
@@ -77,52 +71,73 @@ BinlogPlace BinlogWalk::place_of(std::uint64_t at) const {
     return {file.name, at - file.at};
 }
 
-void BinlogWalk::begin_file() {
-    const auto begin = at_ - held_.size();
-    if (begin != files_.front().at) files_.push_back({next_file_ ? *next_file_ : name_after(files_.back().name), begin});
-    next_file_.reset();
-    transaction_.reset();  // a server that died may have left half of one
-    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(magic.size()));
-    before_magic_ = false;
-}
-
-void BinlogWalk::feed(ByteView bytes, const Visit& visit) {
+void BinlogWalk::feed(ByteView bytes, const Visitor& visitor) {
+    const auto take = [&bytes](std::uint64_t count) {
+        const auto taken = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(count, bytes.size())));
+        bytes = bytes.subspan(taken.size());
+        return taken;
+    };
     while (!bytes.empty()) {
         if (passed_over_ > 0) {
-            const auto count = std::min<std::uint64_t>(passed_over_, bytes.size());
-            passed_over_ -= count;
-            at_ += count;
-            bytes = bytes.subspan(count);
-            if (passed_over_ == 0 && transaction_ && transaction_->at_end == at_) end_transaction(at_, visit);
-            continue;
+            const auto taken = take(passed_over_);
+            passed_over_ -= taken.size();
+            pass(taken, visitor);
+            if (passed_over_ == 0 && transaction_ && transaction_->at_end == at_) end_transaction(at_, visitor);
+        } else if (wanted_ > 0) {
+            const auto taken = take(wanted_);
+            wanted_ -= taken.size();
+            append(held_, taken);
+            pass(taken, visitor);
+            if (wanted_ == 0) take_event(visitor);
+        } else {
+            append(held_, take(event_header_bytes - held_.size()));
+            if (held_.size() == event_header_bytes) take_head(visitor);
         }
-        std::size_t wanted = event_header_bytes;
-        if (held_.size() >= event_header_bytes) wanted = number_32(ByteView{held_}.subspan(length_offset));
-        const auto count = std::min(wanted - held_.size(), bytes.size());
-        append(held_, bytes.first(count));
-        at_ += count;
-        bytes = bytes.subspan(count);
-        if (held_.size() < wanted) return;
-        if (held_.size() == event_header_bytes && wanted == event_header_bytes) {
-            if (begins_file(held_)) {
-                begin_file();
-                continue;
-            }
-            if (before_magic_) throw Error{Fault::corrupt, "the archived log does not begin with a binlog file"};
-            const auto length = number_32(ByteView{held_}.subspan(length_offset));
-            if (length < event_header_bytes) throw Error{Fault::corrupt, "an event of the archived log is shorter than its head"};
-            if (length > event_header_bytes && tells_something(static_cast<EventType>(held_[type_offset]))) continue;
-            passed_over_ = length - event_header_bytes;
-            held_.clear();
-            if (passed_over_ == 0 && transaction_ && transaction_->at_end == at_) end_transaction(at_, visit);
-            continue;
-        }
-        take_event(held_, visit);
-        held_.clear();
     }
 }
 
-void BinlogWalk::take_event(ByteView event, const Visit& visit) {
+void BinlogWalk::finish(const Visitor& visitor) {
+    if (wanted_ == 0) pass(held_, visitor);
+    held_.clear();
+}
+
+void BinlogWalk::pass(ByteView bytes, const Visitor& visitor) {
+    if (visitor.bytes && !bytes.empty()) visitor.bytes({.file = files_.back(), .at = at_, .bytes = bytes});
+    at_ += bytes.size();
+}
+
+/// What is held is as long as the head of an event.
+void BinlogWalk::take_head(const Visitor& visitor) {
+    const auto head = head_of(held_);
+    const bool is_event =
+        !before_magic_ && head.length >= event_header_bytes && static_cast<std::uint32_t>(offset() + head.length) == head.log_pos;
+    if (!is_event) {
+        if (begins_with_magic(held_)) return begin_file(visitor);
+        throw Error{Fault::corrupt, "what is archived of " + files_.back().name + " has no event at " + std::to_string(offset())};
+    }
+    pass(held_, visitor);
+    const auto left = head.length - event_header_bytes;
+    if (tells_something(head.type)) {
+        wanted_ = left;
+        if (left == 0) take_event(visitor);
+        return;
+    }
+    held_.clear();
+    passed_over_ = left;
+    if (left == 0 && transaction_ && transaction_->at_end == at_) end_transaction(at_, visitor);
+}
+
+void BinlogWalk::begin_file(const Visitor& visitor) {
+    if (!before_magic_) files_.push_back({next_file_ ? *next_file_ : name_after(files_.back().name), at_});
+    before_magic_ = false;
+    next_file_.reset();
+    transaction_.reset();  // a server that died may have left half of one
+    pass(ByteView{held_}.first(magic.size()), visitor);
+    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(magic.size()));
+}
+
+void BinlogWalk::take_event(const Visitor& visitor) {
+    const auto event = std::exchange(held_, {});
     const auto header = parse_header(event);
     if (header.type == EventType::format_description) has_checksums_ = parse_format_description(event).has_checksums;
     if (header.type == EventType::rotate) next_file_ = parse_rotate(event, has_checksums_).file;
@@ -136,11 +151,11 @@ void BinlogWalk::take_event(ByteView event, const Visit& visit) {
     const bool one = transaction_ && transaction_->head.is_one_statement;
     if (told ? at_ >= transaction_->at_end : ends_transaction(header, event, one)) {
         if (!transaction_) transaction_ = Open{.head = {}, .at_begin = at_begin, .at_end = 0};
-        end_transaction(at_, visit);
+        end_transaction(at_, visitor);
     }
 }
 
-void BinlogWalk::end_transaction(std::uint64_t at_end, const Visit& visit) {
+void BinlogWalk::end_transaction(std::uint64_t at_end, const Visitor& visitor) {
     const auto& file = files_.back();
     const WalkedTransaction walked{.file = file.name,
                                    .begin = transaction_->at_begin - file.at,
@@ -150,7 +165,7 @@ void BinlogWalk::end_transaction(std::uint64_t at_end, const Visit& visit) {
                                    .mariadb = transaction_->head.mariadb,
                                    .mysql = transaction_->head.mysql};
     transaction_.reset();
-    visit(walked);
+    if (visitor.transaction) visitor.transaction(walked);
 }
 
 }  // namespace varve::mysql

@@ -1,83 +1,41 @@
 #include "mysql/restore_roll.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
 
+#include "mysql/binlog_files.hpp"
 #include "varve/error.hpp"
-#include "varve/file.hpp"
 
 namespace varve::mysql {
 
 namespace {
 
-namespace fs = std::filesystem;
+/// Positions [first, second) of the log.
+using Stretch = std::pair<std::uint64_t, std::uint64_t>;
 
-/// Writes the log into its files. Bytes wait until it is certain to which file they belong.
-class FileWriter {
-public:
-    FileWriter(fs::path folder, std::uint64_t at) : folder_{std::move(folder)}, at_{at} {}
-
-    /// `walk` has seen `bytes`. [without_from, without_to) is left out.
-    void add(ByteView bytes, const BinlogWalk& walk, std::uint64_t certain, std::pair<std::uint64_t, std::uint64_t> without) {
-        append(waiting_, bytes);
-        const auto& files = walk.files();
-        std::size_t done = 0;
-        while (at_ < certain) {
-            while (next_ < files.size() && files[next_].at <= at_) open(files[next_++].name);
-            auto end = next_ < files.size() ? std::min(certain, files[next_].at) : certain;
-            const bool inside = at_ >= without.first && at_ < without.second;
-            if (inside)
-                end = std::min(end, without.second);
-            else if (at_ < without.first)
-                end = std::min(end, without.first);
-            const auto part = ByteView{waiting_}.subspan(done, end - at_);
-            if (!inside) {
-                write_all(file_.get(), part, paths_.back());
-                written_ += part.size();
-            }
-            done += part.size();
-            at_ = end;
-        }
-        waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(done));
-    }
-
-    const std::vector<fs::path>& paths() const noexcept { return paths_; }
-    std::uint64_t written() const noexcept { return written_; }  ///< to the last file
-
-private:
-    void open(const std::string& name) {
-        if (name.empty() || name.find('/') != std::string::npos)
-            throw Error{Fault::corrupt, "the log names a file outside of its folder"};
-        paths_.push_back(folder_ / name);
-        file_ = Descriptor{::open(paths_.back().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-        if (!file_) throw system_error(errno, "create", paths_.back());
-        written_ = 0;
-    }
-
-    fs::path folder_;
-    std::uint64_t at_;
-    Bytes waiting_;
-    std::size_t next_ = 0;
-    std::vector<fs::path> paths_;
-    Descriptor file_;
-    std::uint64_t written_ = 0;
-};
+/// Calls `write` for what of `part` lies outside of `without`.
+void write_without(const WalkedBytes& part, Stretch without, const std::function<void(const WalkedBytes&)>& write) {
+    const auto end = part.at + part.bytes.size();
+    const auto put = [&](std::uint64_t from, std::uint64_t to) {
+        if (from < to) write({.file = part.file, .at = from, .bytes = part.bytes.subspan(from - part.at, to - from)});
+    };
+    put(part.at, std::clamp(without.first, part.at, end));
+    put(std::clamp(without.second, part.at, end), end);
+}
 
 /// Where the transaction that is left out lies.
-Task<std::pair<std::uint64_t, std::uint64_t>> find_without(const StageOrder& order, LogSource& log) {
-    std::pair<std::uint64_t, std::uint64_t> range{0, 0};
-    if (order.without.empty()) co_return range;
+Task<std::optional<Stretch>> find_without(const StageOrder& order, LogSource& log) {
+    if (order.without.empty()) co_return std::nullopt;
+    std::optional<Stretch> found;
     const auto begin = order.base_stop.at - order.base.position;
     BinlogWalk walk{order.base.file, begin};
+    const auto look = [&](const WalkedTransaction& one) {
+        if (one.gtid() == order.without) found = Stretch{one.at_begin, one.at_end};
+    };
     const auto source = log.read(order.to.lineage, begin, order.to.at);
     for (auto block = co_await source->read(); !block.empty(); block = co_await source->read())
-        walk.feed(block, [&](const WalkedTransaction& one) {
-            if (one.gtid() == order.without) range = {one.at_begin, one.at_end};
-        });
-    if (range.second == 0) throw Error{Fault::missing, "the transaction " + order.without + " is not in the log to be applied"};
-    co_return range;
+        walk.feed(block, {.transaction = look, .bytes = {}});
+    if (!found) throw Error{Fault::missing, "the transaction " + order.without + " is not in the log to be applied"};
+    co_return found;
 }
 
 }  // namespace
@@ -119,7 +77,7 @@ Task<StagedLog> stage_log(StageOrder order, LogSource& log, Pools& pools) {
     const auto without = co_await find_without(order, log);
     const auto begin = order.base_stop.at - order.base.position;
     BinlogWalk walk{order.base.file, begin};
-    FileWriter writer{order.folder, begin};
+    BinlogFileWriter writer{order.folder};
     StagedLog staged;
     staged.before.emplace(order.mariadb, order.base.gtid);
     staged.after.emplace(order.mariadb, order.base.gtid);
@@ -128,7 +86,7 @@ Task<StagedLog> stage_log(StageOrder order, LogSource& log, Pools& pools) {
     const auto visit = [&](const WalkedTransaction& one) {
         if (one.at_end <= order.base_stop.at) return;
         reached_start = reached_start || one.file == start.file;
-        const bool is_left_out = one.at_begin == without.first && without.second != 0;
+        const bool is_left_out = without && one.at_begin == without->first;
         if (!reached_start || (one.file == start.file && one.end <= start.offset)) {
             staged.before->add(one);
             staged.after->add(one);
@@ -138,21 +96,20 @@ Task<StagedLog> stage_log(StageOrder order, LogSource& log, Pools& pools) {
         ++staged.transactions;
         staged.after->add(one);
     };
+    const auto write = [&writer](const WalkedBytes& part) { writer.write(part); };
+    const BinlogWalk::Visitor visitor{.transaction = visit, .bytes = [&](const WalkedBytes& part) {
+                                          without ? write_without(part, *without, write) : write(part);
+                                      }};
 
     const auto source = log.read(order.to.lineage, begin, order.to.at);
-    for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) {
-        co_await on_pool(pools.blocking, [&] {
-            walk.feed(block, visit);
-            writer.add(block, walk, walk.certain(), without);
-        });
-    }
+    for (auto block = co_await source->read(); !block.empty(); block = co_await source->read())
+        co_await on_pool(pools.blocking, [&] { walk.feed(block, visitor); });
     if (walk.at() != order.to.at) throw Error{Fault::corrupt, "the archived log ends before the target"};
-    co_await on_pool(pools.blocking, [&] { writer.add({}, walk, order.to.at, without); });
 
-    staged.files = writer.paths();
+    for (const auto& file : writer.files()) staged.files.push_back(order.folder / file.name);
     staged.start = start;
     staged.stop = walk.place_of(order.to.at);
-    staged.stop_in_file = writer.written();
+    staged.stop_in_file = writer.files().empty() ? 0 : writer.files().back().bytes;
     if (order.start) {
         const auto first = std::ranges::find(walk.files(), start.file, &WalkedFile::name);
         if (first == walk.files().end() || first->at + start.offset > order.to.at)

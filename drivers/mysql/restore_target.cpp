@@ -204,14 +204,17 @@ Coordinates coordinates_of(const BackupFacts& base) {
             .gtid = gtid == base.facts.end() ? std::string{} : gtid->second};
 }
 
-Task<BinlogWalk> walk_log(LogSource& log, const BackupFacts& base, std::uint64_t to, BinlogWalk::Visit visit) {
+Task<BinlogWalk> walk_log(LogSource& log, const BackupFacts& base, std::uint64_t to,
+                          std::function<void(const WalkedTransaction&)> visit) {
     const auto place = coordinates_of(base);
     const auto& stop = *base.stop;
     const auto begin = stop.at - place.position;
     BinlogWalk walk{place.file, begin};
-    const auto behind = [&](const WalkedTransaction& one) {
-        if (one.at_end > stop.at) visit(one);
-    };
+    const BinlogWalk::Visitor behind{.transaction =
+                                         [&](const WalkedTransaction& one) {
+                                             if (one.at_end > stop.at) visit(one);
+                                         },
+                                     .bytes = {}};
     const auto source = log.read(stop.lineage, begin, to);
     for (auto block = co_await source->read(); !block.empty(); block = co_await source->read()) walk.feed(block, behind);
     co_return walk;

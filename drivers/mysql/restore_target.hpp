@@ -16,6 +16,7 @@ Coordinates coordinates_of(const BackupFacts& base);
 
 /// Reads the log from the begin of the file that holds the base's place up to `to`, and gives every whole transaction of it that
 /// ends behind the base. Gives the walk, for its files.
-Task<BinlogWalk> walk_log(LogSource& log, const BackupFacts& base, std::uint64_t to, BinlogWalk::Visit visit);
+Task<BinlogWalk> walk_log(LogSource& log, const BackupFacts& base, std::uint64_t to,
+                          std::function<void(const WalkedTransaction&)> visit);
 
 }  // namespace varve::mysql
