@@ -25,6 +25,7 @@ constexpr unsigned threads_max = 4;
 
 /// Notes that the tool makes for its later self; which version names them how.
 bool is_note(std::string_view path) {
+    if (path.find('/') != std::string_view::npos) return false;  // of a database with such a name
     return path == "backup-my.cnf" || path.starts_with("xtrabackup_") || path.starts_with("mariadb_backup_") ||
            path.starts_with("mariadb-backup");
 }

@@ -85,6 +85,7 @@ struct BinlogReader::State {
         const auto now = server_now();
         const auto age = now - Instant{std::chrono::seconds{parse_header(*event).time}};
         if (age <= fresh_age_max) fresh_at = now;
+        tracker.hear_at(now);
         const auto seen = tracker.feed(*event, received(now));
         if (seen == Seen::heartbeat)
             note_heartbeat(now);

@@ -180,7 +180,9 @@ void BinlogTracker::follow_transaction(const EventHeader& header, ByteView event
     if (in_one && transaction_->head.committed)
         time = *transaction_->head.committed;
     else if (received)
-        time = std::max(time, *received);
+        time = *received;
+    else if (now_)
+        time = std::min(time, *now_);
     end_transaction(time);
 }
 

@@ -56,6 +56,8 @@ public:
 
     /// One event as it came.
     Seen feed(ByteView event, Received received);
+    /// What comes next was committed before `now`, whatever it says itself: a session may set its time.
+    void hear_at(Instant now) noexcept { now_ = now; }
     /// What was collected since, a piece a file; pieces without bytes only tell known_through.
     std::vector<BinlogPiece> take();
     std::size_t held() const noexcept { return held_; }
@@ -95,6 +97,7 @@ private:
     std::optional<Bytes> format_event_;     ///< of a file whose second event has not come yet
     std::optional<Gtids> gtids_;
     std::optional<Open> transaction_;
+    std::optional<Instant> now_;  ///< by the server's clock
     std::optional<BinlogPlace> accepted_damage_;
     std::vector<BinlogPiece> pieces_;
     std::size_t held_ = 0;

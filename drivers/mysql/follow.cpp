@@ -239,7 +239,7 @@ Task<bool> Follower::is_still_read(Session& session, BinlogPlace place) {
     if (is_behind)
         throw cannot_join("the server's log was begun anew: it ends at " + to_text(*end) + ", and was read up to " +
                           to_text(place));
-    co_return true;
+    co_return *end == place;  // asked for afterwards: what came meanwhile may be on its way
 }
 
 /// A piece that begins a file: the lineage's first, the next one, or the one that was read before, from its begin once more.
@@ -374,6 +374,13 @@ Task<LocatedPlace> Follower::locate(BinlogPlace place) {
         const bool holds = is_read || co_await is_still_there(map, found.server.uuid, found.files);
         if (const auto at = holds ? map.find_position(place, found.files) : std::nullopt)
             co_return LocatedPlace{make_lineage(map, found.server), position_in(map.lineage, *at, place)};
+        // A log that goes on, and whose files of then are gone: a lineage that began with them is one that nobody follows.
+        const auto newest = map.files.back().name;
+        const bool goes_on = holds && std::ranges::find(found.files, newest, &BinlogFile::name) != found.files.end();
+        if (goes_on && find_number_of(place.file) < find_number_of(newest))
+            throw Error{Fault::conflict,
+                        "the server has purged " + to_text(place) + " before it was known where it lies in the log"}
+                .hint("Let the server keep its binlogs for longer than a backup takes, and take the backup again.");
     }
     MappedFile first{.name = place.file, .begins_at = 0, .fingerprint = {}};
     first.fingerprint = co_await on_pool(

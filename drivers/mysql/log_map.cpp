@@ -57,16 +57,28 @@ void LogMap::put(MappedFile file) {
     if (files.size() > files_max) files.erase(files.begin());
 }
 
+namespace {
+
+/// The bytes of the server's files from `first` up to the begin of `last`. Nothing when they are not there in this order.
+std::optional<std::uint64_t> bytes_between(const std::vector<BinlogFile>& on_server, const std::string& first,
+                                           const std::string& last) {
+    const auto begin = std::ranges::find(on_server, first, &BinlogFile::name);
+    const auto end = std::find_if(begin, on_server.end(), [&](const BinlogFile& file) { return file.name == last; });
+    if (end == on_server.end()) return std::nullopt;
+    std::uint64_t bytes = 0;
+    for (auto file = begin; file != end; ++file) bytes += file->bytes;
+    return bytes;
+}
+
+}  // namespace
+
 std::optional<std::uint64_t> LogMap::find_position(const BinlogPlace& place, const std::vector<BinlogFile>& on_server) const {
     if (const auto* file = find(place.file)) return file->begins_at + place.offset;
     if (files.empty()) return std::nullopt;
-    auto begins_at = files.back().begins_at;
-    bool counting = false;
-    for (const auto& file : on_server) {
-        if (counting && file.name == place.file) return begins_at + place.offset;
-        if (file.name == files.back().name) counting = true;
-        if (counting) begins_at += file.bytes;
-    }
+    if (const auto ahead = bytes_between(on_server, files.back().name, place.file))
+        return files.back().begins_at + *ahead + place.offset;
+    const auto behind = bytes_between(on_server, place.file, files.front().name);
+    if (behind && *behind <= files.front().begins_at) return files.front().begins_at - *behind + place.offset;
     return std::nullopt;
 }
 

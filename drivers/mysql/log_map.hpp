@@ -35,7 +35,8 @@ struct LogMap {
     std::optional<BinlogPlace> find_place(std::uint64_t at) const;
     /// Puts `file` behind the others, or says more of one that is there.
     void put(MappedFile file);
-    /// Where `place` lies; files that come behind the newest one known are counted by their sizes, as the server tells them.
+    /// Where `place` lies; files behind the newest one known, and before the oldest one, are counted by their sizes, as the
+    /// server tells them.
     std::optional<std::uint64_t> find_position(const BinlogPlace& place, const std::vector<BinlogFile>& on_server) const;
 };
 

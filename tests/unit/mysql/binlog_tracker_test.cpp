@@ -259,7 +259,7 @@ TEST_CASE("a file of more than 4 GiB goes on beyond it", "[mysql]") {
     CHECK(fault_of(tracker, event(EventType::query, Bytes(10), end)) == Fault::missing);
 }
 
-TEST_CASE("MariaDB's commit time is the latest of its events and, while it is followed live, of what comes", "[mysql]") {
+TEST_CASE("MariaDB's commit time is the latest of its events and, while it is followed live, when it came", "[mysql]") {
     FileMaker file{"bin.000001"};
     auto tracker = tracker_at("bin.000001");
     Collected got;
@@ -277,12 +277,23 @@ TEST_CASE("MariaDB's commit time is the latest of its events and, while it is fo
     const auto second = file.offset();
     tracker.feed(file.gtid({0, 1, 3}, true, noon + 70), std::nullopt);
     tracker.feed(file.query("CREATE TABLE t", noon + 71), std::nullopt);
+    const auto third = file.offset();
+    // SET TIMESTAMP is anybody's: nothing was committed after it came.
+    const auto far = noon + 400'000'000;
+    tracker.hear_at(at(noon + 80));
+    tracker.feed(file.gtid({0, 1, 4}, true, far), at(noon + 80));
+    tracker.feed(file.query("CREATE TABLE u", far), at(noon + 80));
+    const auto fourth = file.offset();
+    tracker.feed(file.gtid({0, 1, 5}, true, far), std::nullopt);
+    tracker.feed(file.query("CREATE TABLE v", far), std::nullopt);
     got.take(tracker);
 
-    REQUIRE(got.moments.size() == 3);
+    REQUIRE(got.moments.size() == 5);
     CHECK(got.moments[0].second == Moment{first, at(noon + 9)});
     CHECK(got.moments[1].second == Moment{second, at(noon + 60, 250)});
-    CHECK(got.moments[2].second == Moment{file.offset(), at(noon + 71)});
+    CHECK(got.moments[2].second == Moment{third, at(noon + 71)});
+    CHECK(got.moments[3].second == Moment{fourth, at(noon + 80)});
+    CHECK(got.moments[4].second == Moment{file.offset(), at(noon + 80)});
 }
 
 TEST_CASE("MySQL's commit time is the one in the head of the transaction, which also tells its end", "[mysql]") {

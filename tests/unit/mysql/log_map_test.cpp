@@ -48,6 +48,17 @@ TEST_CASE("files ahead of what was read are counted by their sizes", "[mysql]") 
     CHECK_FALSE(map.find_position({"bin.000001", 4}, on_server));
 }
 
+TEST_CASE("files before the oldest one known are counted back by their sizes", "[mysql]") {
+    LogMap map{.lineage = LineageName{"uuid:bin.000001:x"}, .files = {{"bin.000005", 2000, "x"}, {"bin.000006", 2500, "y"}}};
+    const std::vector<BinlogFile> on_server{{"bin.000002", 400}, {"bin.000003", 500}, {"bin.000004", 300}, {"bin.000005", 500}};
+    CHECK(map.find_position({"bin.000004", 7}, on_server) == 1707);
+    CHECK(map.find_position({"bin.000002", 4}, on_server) == 804);
+    CHECK_FALSE(map.find_position({"bin.000001", 4}, on_server));
+
+    map.files.front().begins_at = 700;  // more lies before it on the server than in the lineage
+    CHECK_FALSE(map.find_position({"bin.000003", 4}, on_server));
+}
+
 TEST_CASE("a lineage's facts tell its newest files, and its name the first one", "[mysql]") {
     ServerFacts server;
     server.uuid = "uuid";
