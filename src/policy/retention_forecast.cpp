@@ -15,16 +15,17 @@ namespace {
 class Days {
 public:
     Days(RetentionArchive archive, const RetentionRule& rule, const PolicyZone& zone)
-        : left_{std::move(archive)}, rule_{rule}, zone_{zone} {}
+        : left_{std::move(archive)}, end_{end_of(left_)}, rule_{rule}, zone_{zone} {}
 
     void pass(Instant now, bool goes_on) {
         const auto here = left_.backups.size();
         const auto as_it_is = plan(now);
-        if (goes_on) add_good_backups(now);
-        const auto plan_then = goes_on ? plan(now) : as_it_is;
+        if (goes_on) back_up(now);
+        left_.backups.insert(left_.backups.end(), newer_.begin(), newer_.end());
+        const auto with_newer = newer_.empty() ? as_it_is : plan(now);
         left_.backups.resize(here);
-        take_backups(plan_then, as_it_is, now);
-        take_log(plan_then, now);
+        take_backups(with_newer, as_it_is, now);
+        take_log(with_newer, now);
     }
 
     RetentionForecast end() && { return {.deletions = std::move(deletions_), .left = std::move(left_)}; }
@@ -32,21 +33,22 @@ public:
 private:
     RetentionPlan plan(Instant now) const { return plan_retention(left_, rule_, zone_, {.store = now, .host = now}); }
 
-    /// Two that are all a floor can ask for. They lie at the end of the log: no window begins with them yet.
-    void add_good_backups(Instant now) {
+    /// One more that is all a floor can ask for; two at first, for there is a floor of two. In days they become anchors.
+    void back_up(Instant now) {
         RetainedBackup good;
         good.begun = good.committed = good.stop_time = now;
         good.expires = Instant::max();
         good.tiers = "dwm";
         good.verified = true;
-        good.stop = end_of_log();
-        for (const auto* id : {"newer/1", "newer/2"}) {
-            good.id = BackupId{id};
-            left_.backups.push_back(good);
-        }
+        good.stop = end_;
+        do {
+            good.id = BackupId{"newer/" + std::to_string(newer_.size())};
+            newer_.push_back(good);
+        } while (newer_.size() < 2);
     }
 
-    std::optional<LogPosition> end_of_log() const {
+    /// Where the source goes on.
+    static std::optional<LogPosition> end_of(const RetentionArchive& archive) {
         std::optional<LogPosition> end;
         std::optional<Instant> newest;
         const auto offer = [&](const LineageName& lineage, std::uint64_t at, Instant when) {
@@ -54,9 +56,9 @@ private:
             newest = when;
             end = LogPosition{.lineage = lineage, .at = at, .text = {}};
         };
-        for (const auto& backup : left_.backups)
+        for (const auto& backup : archive.backups)
             if (backup.stop) offer(backup.stop->lineage, backup.stop->at, backup.committed);
-        for (const auto& log : left_.log) offer(log.lineage, log.to, last_time(log));
+        for (const auto& log : archive.log) offer(log.lineage, log.to, last_time(log));
         return end;
     }
 
@@ -111,6 +113,8 @@ private:
     }
 
     RetentionArchive left_;
+    std::optional<LogPosition> end_;
+    std::vector<RetainedBackup> newer_;  ///< made up: those to come
     const RetentionRule& rule_;
     const PolicyZone& zone_;
     std::vector<PlannedDeletion> deletions_;
@@ -133,7 +137,7 @@ std::string words_of(const PlannedDeletion& deletion) {
         words = "it is older than the point-in-time window since " + when + ", and on no way from a base backup of it";
     else
         words = (deletion.shortened ? "an admin shortened its time to " : "its time is over at ") + when;
-    if (deletion.after_newer_backups) words += "; it stays while there are no newer backups";
+    if (deletion.after_newer_backups) words += "; it stays until there are newer backups";
     return words;
 }
 

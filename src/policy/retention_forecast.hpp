@@ -15,7 +15,7 @@ struct PlannedDeletion {
     Instant time;                      ///< nothing keeps it from here on, to the day
     Instant expired;                   ///< backup: when its time was over; log: when the newest of it grew older than the window
     bool shortened = false;            ///< by an admin
-    bool after_newer_backups = false;  ///< only when newer backups meet the floors that keep it now
+    bool after_newer_backups = false;  ///< what keeps it now does so until there are newer backups
 };
 /// "its time was over at …": half a sentence.
 std::string words_of(const PlannedDeletion& deletion);
@@ -25,8 +25,8 @@ struct RetentionForecast {
     RetentionArchive left;                   ///< of what is there now, when all of them are done
 };
 
-/// Until `days` from now, as if the pauses ended and backups went on: from tomorrow on newer ones meet the floors, unless the
-/// source is retired. What is judged otherwise when the day comes is kept longer, never shorter.
+/// Until `days` from now, as if the pauses ended and backups went on: from tomorrow on there is a newer one each day, as
+/// good as can be, unless the source is retired. What is judged otherwise when the day comes is kept longer, never shorter.
 RetentionForecast forecast_retention(RetentionArchive archive, const RetentionRule& rule, const PolicyZone& zone,
                                      const RetentionClocks& clocks, int days);
 

@@ -95,14 +95,13 @@ private:
         return found;
     }
 
-    /// All that comes after a base in its own lineage and in those that branched off behind it.
+    /// All that comes after a base in its own lineage and in those that branched off behind it: they count on from there.
     void need_log(RetentionWindow& window, const RetainedBackup& base) const {
         const auto& first = first_of(base);
         for (const auto& [lineage, newest] : newest_) {
             if (!leads_to(first, lineage)) continue;
-            const auto from = lineage == first.lineage ? first.at : 0;
-            const auto [known, added] = window.log_needed.try_emplace(lineage, from);
-            if (!added) known->second = std::min(known->second, from);
+            const auto [known, added] = window.log_needed.try_emplace(lineage, first.at);
+            if (!added) known->second = std::min(known->second, first.at);
         }
     }
 

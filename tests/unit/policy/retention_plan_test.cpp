@@ -112,3 +112,83 @@ TEST_CASE("in ten thousand archives, the plan keeps what an oracle keeps that lo
     CHECK(log_gone > 5000);
     CHECK(running > 3000);
 }
+
+// ---- the rules that a reader may doubt, one by one
+
+namespace {
+
+const RetentionRule thirty_days{.daily = {.days = 30}, .monthly = KeepLength{.months = 12}, .pitr = KeepLength{.days = 30}};
+const Instant today{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}};
+Instant days_ago(int days) { return today - days * 24h; }
+
+RetainedBackup base(const std::string& id, int age, const std::string& lineage, std::uint64_t at) {
+    RetainedBackup backup;
+    backup.id = BackupId{id};
+    backup.begun = backup.committed = backup.stop_time = days_ago(age);
+    backup.expires = days_ago(age - 30);
+    backup.tiers = "d";
+    backup.start = backup.stop = LogPosition{LineageName{lineage}, at, {}};
+    return backup;
+}
+RetainedLog log_of(const std::string& lineage, std::uint64_t from, std::uint64_t to, int age) {
+    RetainedLog log;
+    log.lineage = LineageName{lineage};
+    log.from = from;
+    log.to = to;
+    log.stored_at = days_ago(age);
+    return log;
+}
+Lineage left(const std::string& name, const std::string& parent, std::uint64_t at) {
+    return {.name = LineageName{name}, .begins_at = at, .parent = LogPosition{LineageName{parent}, at, {}}, .facts = {}};
+}
+RetentionPlan plan_of(const RetentionArchive& archive) {
+    return plan_retention(archive, thirty_days, {}, {.store = today, .host = today, .objects = {days_ago(0)}});
+}
+/// Ids of those that may go.
+std::string gone(const RetentionArchive& archive) {
+    const auto plan = plan_of(archive);
+    std::string ids;
+    for (std::size_t i = 0; i < archive.backups.size(); ++i)
+        if (plan.backups[i].kept.empty()) ids += archive.backups[i].id.text();
+    return ids;
+}
+
+}  // namespace
+
+TEST_CASE("a base on a branch that was left behind is no anchor for where the source went on") {
+    // 1: A at 100, X at 180; 50 days ago it went back to 150, and on as 2: with B and C.
+    RetentionArchive archive{
+        .backups = {base("A", 60, "1", 100), base("X", 55, "1", 180), base("B", 20, "2", 200), base("C", 1, "2", 300)},
+        .log = {log_of("1", 100, 190, 51), log_of("2", 150, 310, 0)},
+        .lineages = {{.name = LineageName{"1"}, .begins_at = 0, .parent = {}, .facts = {}}, left("2", "1", 150)}};
+
+    CHECK(gone(archive) == "");
+    archive.backups.push_back(base("D", 31, "2", 160));
+    CHECK(gone(archive) == "AX");
+}
+
+TEST_CASE("log of a branch that was left behind stays until it is older than the window") {
+    RetentionArchive archive{
+        .backups = {base("A", 60, "1", 100), base("D", 33, "2", 160), base("B", 20, "2", 200), base("C", 1, "2", 300)},
+        .log = {log_of("1", 150, 190, 29), log_of("2", 150, 310, 0)},
+        .lineages = {{.name = LineageName{"1"}, .begins_at = 0, .parent = {}, .facts = {}}, left("2", "1", 150)}};
+
+    CHECK_FALSE(plan_of(archive).log[0].kept.empty());
+    archive.log[0].stored_at = days_ago(31);
+    CHECK(plan_of(archive).log[0].kept.empty());
+    CHECK_FALSE(plan_of(archive).log[1].kept.empty());
+}
+
+TEST_CASE("a retired source passes away with its last expiry") {
+    RetentionArchive archive{.backups = {base("A", 90, "1", 100), base("B", 80, "1", 200), base("C", 70, "1", 300)},
+                             .log = {log_of("1", 100, 310, 60)},
+                             .lineages = {{.name = LineageName{"1"}, .begins_at = 0, .parent = {}, .facts = {}}}};
+
+    CHECK(gone(archive) == "A");  // the two newest stay
+    archive.backups[1].expires = archive.backups[2].expires = days_ago(-1);
+    archive.notes = {{.kind = RetentionNote::Kind::retire, .time = days_ago(60)}};
+    CHECK(gone(archive) == "A");
+    archive.backups[1].expires = archive.backups[2].expires = days_ago(1);
+    CHECK(gone(archive) == "ABC");
+    CHECK(plan_of(archive).log[0].kept.empty());
+}
