@@ -141,6 +141,12 @@ struct VerifyRequest {
     std::optional<std::uint64_t> budget;  ///< bytes to read at most
 };
 
+/// What will be deleted within so many days, and why.
+struct RetentionPlanRequest {
+    std::optional<SourceName> source;
+    int days = 30;
+};
+
 enum class KeyRole { archive, maintain, restore, admin };
 struct KeyListRequest {};
 struct KeyExportRequest {
@@ -170,7 +176,7 @@ using Request =
     std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
                  LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, RestorePlanRequest, RestoreRunRequest,
                  ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest, WalFetchRequest,
-                 VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest,
-                 SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+                 VerifyRequest, RetentionPlanRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
+                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli
