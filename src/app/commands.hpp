@@ -39,6 +39,7 @@ Task<> print_files(App& app, cli::CatFilesRequest request);
 Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);
 Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service);
 Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request);
+Task<cli::RetentionPlanResult> plan_retention(App& app, cli::RetentionPlanRequest request);
 
 /// `app` is not open: there is no repository yet.
 Task<cli::InitResult> init(App& app, cli::InitRequest request);

@@ -83,6 +83,9 @@ public:
     cli::Answer operator()(const cli::LogGapsRequest& request) { return here(&list_gaps, request); }
     cli::Answer operator()(const cli::LogExportRequest& request) { return here(&export_log, request); }
     cli::Answer operator()(const cli::VerifyRequest& request) { return here(&verify, request); }
+    cli::Answer operator()(const cli::RetentionPlanRequest& request) {
+        return here([](App& app, cli::RetentionPlanRequest asked) { return plan_retention(app, std::move(asked)); }, request);
+    }
     cli::Answer operator()(const cli::SourceAdoptRequest& request) { return here(&adopt_source, request); }
     cli::Answer operator()(const cli::SourceRetireRequest& request) { return here(&retire_source, request); }
     cli::Answer operator()(const cli::RestorePlanRequest& request) {

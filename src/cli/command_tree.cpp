@@ -20,6 +20,7 @@ CommandTree::CommandTree() : root_{"Varve archives databases continuously and gi
     add_browse();
     add_wal();
     add_verify();
+    add_retention();
     add_key();
     add_source();
     add_config();

@@ -47,6 +47,7 @@ private:
     void add_browse();
     void add_wal();
     void add_verify();
+    void add_retention();
     void add_key();
     void add_source();
     void add_config();

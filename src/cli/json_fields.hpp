@@ -163,6 +163,12 @@ void fields(auto& visit, Is<Finding> auto& it) {
     visit("remedy", it.remedy);
 }
 
+void fields(auto& visit, Is<Window> auto& it) {
+    visit("from", it.from);
+    visit("to", it.to);
+    visit.known("lineage", it.lineage);
+}
+
 void fields(auto& visit, Is<GapRow> auto& it) {
     visit("lineage", it.lineage);
     visit("from", it.from);

@@ -24,12 +24,6 @@ void fields(auto& visit, Is<LogStatus> auto& it) {
     visit("durable", it.durable);
 }
 
-void fields(auto& visit, Is<Window> auto& it) {
-    visit("from", it.from);
-    visit("to", it.to);
-    visit.known("lineage", it.lineage);
-}
-
 void fields(auto& visit, Is<DrillSummary> auto& it) {
     visit("time", it.time);
     visit("ok", it.ok);

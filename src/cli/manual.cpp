@@ -110,6 +110,13 @@ positively has no such file, and 128 or more for everything else, so that recove
         {"verify",
          R"(Level 0 compares names with manifests; level 1 reads objects and checks their SHA-256, those never checked first;
 level 2 opens every chunk of every backup and needs a key that reads content. Exits 21 when something is damaged.)"},
+        {"retention plan",
+         R"(Lists what keeps each backup and until when, every deletion of the next 30 days with its day and its reason, and which
+instants can be restored now and, of what is there now, then. Reads the repository and removes nothing.
+
+Examples:
+  varve retention plan pg/main
+  varve retention plan --days 90 --json)"},
         {"key export", R"(The exported text is the secret itself: whoever reads it has the role.)"},
         {"key prove", R"(Opens an object of the repository with the recovery kit alone, and records that it could.)"},
         {"source adopt",

@@ -147,6 +147,12 @@ struct VerifyRequest {
     std::optional<std::uint64_t> budget;  ///< bytes to read at most
 };
 
+/// What will be deleted within so many days, and why.
+struct RetentionPlanRequest {
+    std::optional<SourceName> source;
+    int days = 30;
+};
+
 enum class KeyRole { archive, maintain, restore, admin };
 struct KeyListRequest {};
 struct KeyExportRequest {
@@ -172,11 +178,11 @@ struct CompletionRequest {
 };
 struct VersionRequest {};
 
-using Request =
-    std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
-                 LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest, RestorePlanRequest,
-                 RestoreRunRequest, ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest,
-                 WalFetchRequest, VerifyRequest, KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest,
-                 ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+using Request = std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest,
+                             BackupShowRequest, LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest,
+                             RestorePlanRequest, RestoreRunRequest, ListFilesRequest, FindFilesRequest, CatFilesRequest,
+                             DiffFilesRequest, WalPushRequest, WalFetchRequest, VerifyRequest, RetentionPlanRequest,
+                             KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest,
+                             SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

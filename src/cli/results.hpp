@@ -10,5 +10,6 @@
 #include "cli/results_check.hpp"
 #include "cli/results_log.hpp"
 #include "cli/results_restore.hpp"
+#include "cli/results_retention.hpp"
 #include "cli/results_setup.hpp"
 #include "cli/results_status.hpp"

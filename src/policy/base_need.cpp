@@ -51,14 +51,4 @@ std::string words_of(const BaseNeed& need) {
     return "the log has a gap that no base backup closes yet";
 }
 
-std::optional<Instant> counted_start(const std::vector<Instant>& starts, Instant now) {
-    if (starts.empty()) return {};
-    const auto found = std::ranges::find_if(starts, [&](Instant start) { return start <= now; });
-    return found == starts.end() ? now : *found;
-}
-
-Instant backup_due(std::optional<Instant> last_start, Instant now, const Schedule& schedule, const Zone& zone) {
-    return last_start ? schedule.next_after(*last_start, zone) : now;
-}
-
 }  // namespace varve

@@ -1,11 +1,10 @@
-/// When a base backup is due, and when one is needed at once. Pure.
+/// When a base backup is needed at once, whatever the schedule says. Pure.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "policy/calendar.hpp"
 #include "policy/restore_choice.hpp"
 
 namespace varve {
@@ -22,12 +21,5 @@ struct BaseNeed {
 std::optional<BaseNeed> base_need(const ArchiveContent& archive);
 /// "the log has a gap that no base backup closes yet": half a sentence.
 std::string words_of(const BaseNeed& need);
-
-/// The start that the schedule counts from, of `starts` (newest first): a backup that is dated in the future, because a clock was
-/// wrong then, must not put the next one off for as long. Nothing without a backup.
-std::optional<Instant> counted_start(const std::vector<Instant>& starts, Instant now);
-
-/// Without a first backup nothing can be restored, so it does not wait for the night; a run that was missed is due at once.
-Instant backup_due(std::optional<Instant> last_start, Instant now, const Schedule& schedule, const Zone& zone);
 
 }  // namespace varve

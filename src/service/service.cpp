@@ -5,6 +5,7 @@
 #include "jobs/archive_view.hpp"
 #include "policy/backoff.hpp"
 #include "policy/base_need.hpp"
+#include "policy/schedule.hpp"
 #include "varve/error.hpp"
 #include "varve/log.hpp"
 
@@ -68,7 +69,7 @@ struct Service::State {
     Task<> follow(Served& source);
     Task<> schedule(Served& source);
     Task<> back_up_when_due(Served& source, Backoff& backoff);
-    Task<std::optional<Instant>> last_start(Served& source);
+    Task<std::vector<Instant>> starts(Served& source);
     Task<> resolve_doubt(Served& source);
     Task<> work(HandleCommand& answer);
     Task<> feed_watchdog();
@@ -138,10 +139,10 @@ Task<> Service::State::follow(Served& source) {
     }
 }
 
-Task<std::optional<Instant>> Service::State::last_start(Served& source) {
+Task<std::vector<Instant>> Service::State::starts(Served& source) {
     std::vector<Instant> starts;
     for (const auto& backup : co_await context.repository.backups(source.source().setup.name)) starts.push_back(backup.start);
-    co_return counted_start(starts, context.clock.now());
+    co_return starts;
 }
 
 /// A gap may be older than this process, and a lineage may begin that no backup leads to: the archive knows. While it has no
@@ -169,11 +170,12 @@ Task<> Service::State::resolve_doubt(Served& source) {
 
 /// Sleeps until a backup is due (or a base is needed at once), then takes it.
 Task<> Service::State::back_up_when_due(Served& source, Backoff& backoff) {
-    const auto last = co_await last_start(source);
+    const auto began = co_await starts(source);
+    const RunCalendar calendar{.schedule = source.plan.backup, .zone = source.plan.zone};
     for (;;) {
         if (source.has_log()) co_await resolve_doubt(source);
         const auto now = context.clock.now();
-        source.next_backup = backup_due(last, now, source.plan.backup, source.plan.zone);
+        source.next_backup = next_run(calendar, began, now);
         if (source.wish || *source.next_backup <= now) break;
         const auto pause = std::min<std::chrono::microseconds>(*source.next_backup - now, look_again);
         if (co_await source.wake.wait_for(pause)) co_return;  // something changed: look again from the start

@@ -512,3 +512,21 @@ def test_a_database_in_a_tree_is_captured_as_of_one_commit(new_shop, room, closi
     wait_shipped(varve, app)
     expect_now(varve, app, room)
     assert varve.do("log", "gaps", SOURCE)["gaps"] == [] and len(lineages(varve)) == 1
+
+
+def test_a_plan_of_retention_tells_and_removes_nothing(new_shop, new_host):
+    """A base that is to be kept for ten days goes when it is that old and newer ones are there; the plan says so, and no object goes."""
+    varve = new_host(new_shop(), retention={"daily": "10d", "monthly": "none", "pitr": "5d"})
+    varve.do("backup", "run", SOURCE)
+    objects = sorted(path for path in varve.repository.rglob("*") if path.is_file())
+
+    source, = varve.do("retention", "plan", SOURCE, "--days", 12)["sources"]
+    short, = varve.do("retention", "plan", "--days", 9)["sources"]
+
+    assert source["paused"] == [] and short["deletions"] == []
+    assert source["backups"][0]["reasons"] and source["backups"][0]["kept_until"]
+    gone = [row for row in source["deletions"] if row["kind"] == "backup"]
+    assert [row["backup"] for row in gone] == [source["backups"][0]["id"]]
+    assert gone[0]["after_newer_backups"]
+    assert len(source["recovery_windows_before"]) == 1
+    assert sorted(path for path in varve.repository.rglob("*") if path.is_file()) == objects

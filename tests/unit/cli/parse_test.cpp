@@ -59,6 +59,7 @@ TEST_CASE("each command line is known by the words of its command") {
         "wal-push|--source pg/main pg_wal/000000010000000000000003",
         "wal-fetch|--source pg/main 000000010000000000000003 pg_wal/RECOVERYXLOG",
         "verify",
+        "retention plan|pg/main --days 7",
         "key list",
         "key export|--role restore",
         "key prove",

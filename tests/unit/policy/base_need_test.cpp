@@ -95,23 +95,3 @@ TEST_CASE("without log, and for the log of a forked file, no base is needed") {
     CHECK(need_of(archive({backup("1", 10, 15)}, {root("1")}, {})) == "fine");
     CHECK(need_of(archive({backup("1", 10, 15)}, {root("1"), fork}, {log("1", 0, 50), log("1/fork", 48, 90)})) == "fine");
 }
-
-TEST_CASE("a backup is due at the first time of the schedule after the last one began, and at once without one") {
-    const auto daily = Schedule::parse("daily 02:00");
-    const auto& zone = zone_named("UTC");
-    const auto now = minute(600);
-
-    CHECK(backup_due(std::nullopt, now, daily, zone) == now);
-    CHECK(backup_due(minute(120), now, daily, zone) == minute(24 * 60 + 120));
-    CHECK(backup_due(minute(119), now, daily, zone) == minute(120));
-    CHECK(backup_due(minute(-3 * 24 * 60), now, daily, zone) < now);
-}
-
-TEST_CASE("a backup that is dated in the future does not put the next one off") {
-    const auto now = minute(600);
-
-    CHECK(counted_start({minute(500), minute(100)}, now) == minute(500));
-    CHECK(counted_start({minute(900000), minute(100)}, now) == minute(100));
-    CHECK(counted_start({minute(900000)}, now) == now);
-    CHECK_FALSE(counted_start({}, now));
-}
