@@ -122,7 +122,8 @@ struct FileRead {
     bool kept = true;         ///< false: the check did not accept it
 };
 
-/// A small file that is opened where it is read, on the cpu pool: handing it from thread to thread would cost more.
+/// A small file that is opened where it is read: handing it from thread to thread would cost more. Both functions may block and
+/// run on the cpu pool, one after the other; what they throw about the file is in SmallFileRead::failure.
 struct SmallFile {
     static constexpr std::uint64_t bytes_max = 128u << 10;
 
@@ -159,12 +160,13 @@ public:
     /// times lie at least two seconds before that backup began. False: read it. The driver says whether its source permits this
     /// at all.
     virtual Task<bool> carry_over(Entry entry) = 0;
-    /// The same of several at once, which must stay valid until the task ends.
+    /// The same of several at once, which must stay valid until the task ends: one answer for each, in their order.
     virtual Task<std::vector<bool>> carry_over_all(const std::vector<Entry>& entries);
     /// Reads at most entry.size bytes of `file`, in parallel on the cpu pool: the fast path.
     virtual Task<FileRead> take_file(Entry entry, std::shared_ptr<const LocalFile> file, ChunkProfile profile,
                                      std::shared_ptr<BlockCheck> check = nullptr) = 0;
-    /// Several files of at most SmallFile::bytes_max each, at most small_files_max of them, in one step.
+    /// Several files of at most SmallFile::bytes_max each, at most small_files_max of them (else Fault::defect), in one step: one
+    /// answer for each, in their order. What fails about the repository is thrown.
     virtual Task<std::vector<SmallFileRead>> take_small_files(std::vector<SmallFile> files);
     static constexpr std::size_t small_files_max = 64;
     /// An entry without content (directory, link) or with small content at hand.
