@@ -22,7 +22,7 @@ public:
           services_{std::move(services)},
           follower_{std::move(source), settings_, services_.state_dir, services_.pools} {}
 
-    DriverTraits traits() const noexcept override { return {.has_log = true, .log_has_files = true}; }
+    DriverTraits traits() const noexcept override { return {.has_log = true, .starts_restored = true, .log_has_files = true}; }
     std::string print_position_in(const Lineage& lineage, std::uint64_t at) const override { return print_place(lineage, at); }
 
     Task<SourceState> inspect() override { return inspect_source(settings_, follower_, tables_, services_.pools); }

@@ -154,8 +154,8 @@ void PrivateServer::stop() {
             .with("errors", result.errors + last_words());
 }
 
-std::string PrivateServer::last_words() const {
-    std::ifstream log{options_.scratch / "server.log", std::ios::binary};
+std::string last_words_in(const fs::path& path) {
+    std::ifstream log{path, std::ios::binary};
     if (!log) return {};
     log.seekg(0, std::ios::end);
     const auto size = static_cast<std::uintmax_t>(log.tellg());

@@ -12,6 +12,9 @@
 
 namespace varve::mysql {
 
+/// The end of a server's error log.
+std::string last_words_in(const std::filesystem::path& log);
+
 struct PrivateServerOptions {
     std::filesystem::path program;  ///< mariadbd or mysqld
     std::filesystem::path data;
@@ -37,8 +40,7 @@ public:
     const std::string& password() const noexcept { return password_; }
     /// Drops the account and shuts the server down cleanly; Fault::invalid when it does not end well.
     void stop();
-    /// The end of its error log.
-    std::string last_words() const;
+    std::string last_words() const { return last_words_in(options_.scratch / "server.log"); }
 
 private:
     void write_init_file() const;

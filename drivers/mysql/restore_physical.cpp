@@ -1,12 +1,16 @@
 #include "mysql/restore_physical.hpp"
 
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <thread>
 
 #include "mysql/apply.hpp"
 #include "mysql/private_server.hpp"
@@ -123,11 +127,11 @@ void PhysicalRestore::find_programs() {
         throw Error{Fault::unsupported,
                     "the backup was made with mariadb-backup " + there.text() + ", and here is " + here.text()}
             .hint("Use programs of the same series that are not older: name their folder with bin_dir.");
-    if (!rolls_forward()) return;
+    if (!rolls_forward() && !request_.start) return;
     const auto found = find_tool(bin_dir_, {"mariadbd", "mysqld"});
     if (!found)
-        throw Error{Fault::missing,
-                    "a server of the series " + there.text() + " is needed to apply the log, and there is none here"}
+        throw Error{Fault::missing, "a server of the series " + there.text() + " is needed to " +
+                                        (request_.start ? "start it" : "apply the log") + ", and there is none here"}
             .hint("Install it or name its folder with bin_dir. Without it the backup alone can be had: --backup ID.");
     server_ = *found;
 }
@@ -138,6 +142,9 @@ void PhysicalRestore::require_place() const {
     if (fs::exists(status) && (!fs::is_directory(status) || !fs::is_empty(request_.to)))
         throw Error{Fault::conflict, request_.to.string() + " is there already, and not empty"}.hint(
             "Name a directory that does not exist yet.");
+    if (request_.start && socket().native().size() >= sizeof(sockaddr_un::sun_path))
+        throw Error{Fault::invalid, "the path of a server's socket in " + request_.to.string() + " is too long"}.hint(
+            "Name a directory with a shorter path, or leave --start out.");
     const auto parent = request_.to.parent_path();
     if (!fs::exists(parent)) throw Error{Fault::missing, parent.string() + " is not there"}.hint("Make it first.");
     const auto log_bytes = rolls_forward() ? bytes_to_stage(stage_order()) : 0;
@@ -297,10 +304,51 @@ Task<Restored> PhysicalRestore::run() {
         fs::remove_all(scratch_);
         held->sync();
     });
-    restored.next_step = "The data directory is whole" +
-                         (applied.empty() ? std::string{} : ", with the transactions up to " + applied) +
-                         ". Start a server on it: " + start_command();
+    restored.next_step =
+        "The data directory is whole" + (applied.empty() ? std::string{} : ", with the transactions up to " + applied) + ". ";
+    if (!request_.start) {
+        restored.next_step += "Start a server on it: " + start_command();
+        co_return restored;
+    }
+    co_await on_pool(services_.pools.blocking, [this] { start(); });
+    restored.next_step += "A server runs on it, without network, replication and events: mariadb --socket=" + socket().string() +
+                          "; it ends with mariadb-admin --socket=" + socket().string() + " shutdown.";
     co_return restored;
+}
+
+/// To be looked at: nothing in it acts by itself, and nobody reaches it from elsewhere. It goes on when we have ended.
+void PhysicalRestore::start() const {
+    constexpr std::chrono::milliseconds look_again{50};
+    const auto errors = request_.to / "server.err";
+    Command command;
+    command.arguments = {server_.string(),
+                         "--no-defaults",
+                         "--datadir=" + request_.to.string(),
+                         "--socket=" + socket().string(),
+                         "--pid-file=" + (request_.to / "server.pid").string(),
+                         "--log-error=" + errors.string(),
+                         "--skip-networking",
+                         "--skip-slave-start",
+                         "--event-scheduler=OFF"};
+    command.arguments.insert(command.arguments.end(), arguments_.begin(), arguments_.end());
+    command.user = owner_;
+    const auto child = start_detached(command);
+    ConnectionSettings login;
+    login.user = "varve";
+    login.host = "localhost";
+    login.socket = socket();
+    for (int status = 0; ::waitpid(child, &status, WNOHANG) == 0; std::this_thread::sleep_for(look_again)) {
+        try {
+            const Connection connection{login};
+            return;
+        } catch (const Error& error) {
+            if (error.fault() == Fault::denied) return;  // it answers: who may come in is its own business
+            if (error.fault() != Fault::unreachable && error.fault() != Fault::overloaded) throw;
+        }
+    }
+    throw Error{Fault::invalid, "the restored server ended at once"}
+        .with("errors", last_words_in(errors))
+        .hint("The data directory is whole. What the server says is in the error's context.");
 }
 
 /// A prepared copy may hold a little more than its coordinates say.

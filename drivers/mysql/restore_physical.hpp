@@ -39,6 +39,8 @@ private:
     void give_tree() const;
     static bool is_behind(const BinlogPlace& place, const Coordinates& base);
     std::string start_command() const;
+    std::filesystem::path socket() const { return request_.to / "mysqld.sock"; }
+    void start() const;
 
     RestoreRequest request_;
     RestoreSource& base_;

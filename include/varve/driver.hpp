@@ -326,6 +326,7 @@ struct RestoreRequest {
     bool on_demand_log = false;                                ///< fetch log when the engine asks, instead of staging it
     std::filesystem::path plan_file;                           ///< for on-demand fetching; empty: that is not possible
     std::optional<std::string> owner;                          ///< user that gets the files, when we are root
+    bool start = false;                                        ///< start the restored server; for drivers that can
     std::vector<std::string> include;                          ///< paths and patterns: only what they mean; empty: everything
     Settings source;                                           ///< the source's settings (bin_dir, scratch_dir)
 };
@@ -360,9 +361,10 @@ struct LogProbe {
 };
 
 struct DriverTraits {
-    bool has_log = false;         ///< follow_log, probe_log and positions mean something
-    bool restores_parts = false;  ///< RestoreRequest::include means something
-    bool log_has_files = false;   ///< of which each is rebuilt whole: log begins where its lineage does, not where a backup ends
+    bool has_log = false;          ///< follow_log, probe_log and positions mean something
+    bool restores_parts = false;   ///< RestoreRequest::include means something
+    bool starts_restored = false;  ///< RestoreRequest::start means something
+    bool log_has_files = false;    ///< of which each is rebuilt whole: log begins where its lineage does, not where a backup ends
 };
 
 /// A service object of the composition root, handed to every driver.

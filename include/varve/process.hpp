@@ -42,6 +42,11 @@ struct PipelineResult {
 };
 PipelineResult run_pipeline(const Command& producer, const Command& consumer);
 
+/// Starts a program that goes on when we have ended, in a session of its own; what it prints is lost. Gives its process id;
+/// whoever wants to know that it ended meanwhile waits for it. `input` and `time_max` are ignored. Fault::missing when there is
+/// no such program.
+pid_t start_detached(const Command& command);
+
 /// A command that runs beside us: read from it, look after it. `input` and `time_max` are ignored. Its calls block, and are made
 /// by one thread at a time; stop() may come from any thread. Killed with its children, and reaped, when this ends. Of its
 /// errors the last 1 MiB are kept.

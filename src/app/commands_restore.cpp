@@ -12,6 +12,9 @@ RestoreOrder order_of(App& app, const cli::RestoreOptions& options) {
     if (options.into && app.source(options.source).setup.driver != "mysql")
         throw Error{Fault::unsupported, "--into is for logical backups of MySQL and MariaDB"}.hint(
             "Restore to a new directory with --to.");
+    if (options.start && !app.source(options.source).driver->traits().starts_restored)
+        throw Error{Fault::invalid, "--start is not in this build for the driver " + app.source(options.source).setup.driver}
+            .hint("Leave it out; the answer's next step tells how the server is started.");
     RestoreOrder order;
     order.target = options.target;
     // Everything but that one transaction: as far as the archive reaches.
@@ -27,6 +30,7 @@ RestoreOrder order_of(App& app, const cli::RestoreOptions& options) {
     order.as_production = options.as_production;
     order.on_demand_log = options.on_demand_wal;
     order.owner = options.owner;
+    order.start = options.start;
     order.include = options.include;
     if (options.to) order.plan_file = order.to.string() + ".varve-plan.json";
     order.config_file = std::filesystem::absolute(app.config().file);

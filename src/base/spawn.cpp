@@ -140,7 +140,13 @@ NoSigpipe::~NoSigpipe() {
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-pid_t spawn(const Command& command, int input, int output, int errors) {
+pid_t start_detached(const Command& command) {
+    const Descriptor nothing{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    if (!nothing) throw system_error(errno, "open", "/dev/null");
+    return spawn(command, nothing.get(), nothing.get(), nothing.get(), Session::its_own);
+}
+
+pid_t spawn(const Command& command, int input, int output, int errors, Session session) {
     Launch launch{command};
     SpawnSetup setup;
     ::posix_spawn_file_actions_adddup2(&setup.actions, input, 0);
@@ -154,7 +160,8 @@ pid_t spawn(const Command& command, int input, int output, int errors) {
     ::posix_spawnattr_setsigmask(&setup.attributes, &none);
     ::posix_spawnattr_setsigdefault(&setup.attributes, &all);
     ::posix_spawnattr_setpgroup(&setup.attributes, 0);
-    ::posix_spawnattr_setflags(&setup.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    const int apart = session == Session::its_own ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+    ::posix_spawnattr_setflags(&setup.attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | apart));
 
     std::vector<std::string> variables;
     for (const auto& [name, value] : launch.environment) variables.push_back(name + "=" + value);

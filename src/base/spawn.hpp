@@ -28,8 +28,10 @@ private:
     sigset_t pipe_{}, before_{};
 };
 
+enum class Session { ours, its_own };
+
 /// Starts the child in a process group of its own, with default signals and no descriptor of ours but the three given.
-pid_t spawn(const Command& command, int input, int output, int errors);
+pid_t spawn(const Command& command, int input, int output, int errors, Session session = Session::ours);
 
 /// A started child; killed and reaped when this ends before it was waited for.
 class Child {

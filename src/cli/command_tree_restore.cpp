@@ -102,7 +102,7 @@ void add_restore_options(CLI::App& app, const Options& options) {
     add_text(app, "--into-password", "REFERENCE", options->into_password, "Its password: file:, env: or credential:");
     app.add_flag("--delta", options->delta, "Keep what is already equal in DIR");
     app.add_flag("--replace", options->replace, "What is at the destination may be replaced (not in this build)");
-    app.add_flag("--start", options->start, "Start the restored server and wait for the target (not in this build)");
+    app.add_flag("--start", options->start, "Start the restored server (a data directory of MariaDB)");
     const auto take_action = [options](const std::string& action) {
         if (action != "pause" && action != "promote" && action != "shutdown")
             throw usage_error("--action " + action + " is unknown", "Actions at the target: pause, promote, shutdown.");

@@ -71,7 +71,8 @@ unless it is named as the destination.
 
 Examples:
   varve restore run pg/main --to /var/lib/postgresql/restored
-  varve restore run pg/main --to /srv/copy --at '2026-11-23 14:30:00+01:00' --start --action pause
+  varve restore run pg/main --to /srv/copy --at '2026-11-23 14:30:00+01:00' --action pause
+  varve restore run mysql/main --to /srv/copy --at '2026-11-23 14:30:00+01:00' --start
   varve restore run pg/main --to /srv/copy --backup 20261123T020000Z-1a2b3c4d --tablespace fast=/srv/fast)"},
         {"ls",
          R"(What lies in a folder of a backup, or at PATH when that is no folder. Paths are those of the backup, below the `paths` of the

@@ -102,9 +102,6 @@ const std::vector<std::string>& target_names() {
 
 /// Promised, and not there yet: taken without a word they would be believed.
 void refuse_what_is_not_built(const RestoreOptions& options) {
-    if (options.start)
-        throw usage_error("--start is not in this build",
-                          "Leave it out; the answer's next step tells how the server is started.");
     if (options.replace)
         throw usage_error("--replace is not in this build",
                           "Restore to a new directory, or use --delta to write over an earlier copy of the same source.");
@@ -118,6 +115,8 @@ void check_restore(const CLI::App& app, const RestoreOptions& options, bool runs
         throw usage_error_at(app, "restore run needs a destination: --to DIR or --into CONNECTION", {});
     if (options.into && options.delta)
         throw usage_error_at(app, "--into and --delta exclude each other: an empty server has nothing to keep", {});
+    if (options.into && options.start)
+        throw usage_error_at(app, "--into and --start exclude each other: that server runs already", {});
     if (options.into_password && !options.into) throw usage_error_at(app, "--into-password needs --into CONNECTION", {});
     if (options.skip_gtid && options.target.kind != Target::Kind::gtid)
         throw usage_error_at(app, "--skip-gtid needs --gtid GTID", {});

@@ -84,7 +84,7 @@ struct RestoreOptions {
     std::optional<std::string> into;                           ///< an empty server instead of `to`; a run has exactly one of both
     std::optional<std::string> into_password;                  ///< a reference (file:, env:, credential:) for `into`
     bool delta = false;                                        ///< keep what is equal in `to`
-    bool start = false;                                        ///< start the restored server and wait for the target
+    bool start = false;                                        ///< start the restored server
     std::string action = "promote";                            ///< pause | promote | shutdown
     std::map<std::string, std::filesystem::path> tablespaces;  ///< name or oid -> new directory
     bool as_production = false;                                ///< keep archiving; else a copy that does not archive

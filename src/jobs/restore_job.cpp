@@ -47,6 +47,7 @@ RestoreRequest request_of(const RestoreOrder& order, const RestorePlan& plan, co
     request.on_demand_log = order.on_demand_log;
     request.plan_file = order.plan_file;
     request.owner = order.owner;
+    request.start = order.start;
     request.include = order.include;
     request.source = source.setup.settings;
     return request;

@@ -27,6 +27,7 @@ struct RestoreOrder {
     std::filesystem::path plan_file;    ///< where wal-fetch finds the path; empty: the log cannot be fetched on demand
     std::filesystem::path config_file;  ///< the configuration that wal-fetch uses
     std::optional<std::string> owner;
+    bool start = false;                ///< the restored server; for drivers that can
     std::vector<std::string> include;  ///< only what these mean; for drivers that restore parts
 };
 

@@ -1,6 +1,8 @@
 """MySQL and MariaDB: a base backup gives everything back, whichever way it was made; and what cannot be done is refused before."""
 import contextlib
+import pathlib
 import re
+import tempfile
 import threading
 import time
 
@@ -66,6 +68,30 @@ def test_a_physical_backup_becomes_a_server(new_mysql, new_host, open_restored, 
     assert mysqlzoo.accounts(restored) == accounts
     mysqlzoo.log_in(restored)
     assert "binlog.00000" in done["target_reached"]
+
+
+def test_a_restored_server_is_started(new_mysql, new_host, room, closing):
+    source = new_mysql()
+    ledger = MysqlLedger(source).create()
+    ledger.write(3)
+    source.execute("CREATE EVENT soon ON SCHEDULE EVERY 1 SECOND DO INSERT INTO made SELECT COALESCE(MAX(seq), 0) + 1 FROM made", database="shop")
+    varve = new_host(source, method="physical")
+    varve.backup(SOURCE)
+    to = pathlib.Path(closing(tempfile.TemporaryDirectory(prefix="varve-s", dir="/tmp")))
+    place.make_dir(to, mode=0o755)
+    done = varve.restore(to / "data", "--immediate", "--start", source=SOURCE)
+    assert f"--socket={to}/data/mysqld.sock" in done["next_step"], done
+    with contextlib.closing(pymysql.connect(unix_socket=f"{to}/data/mysqld.sock", user="root", database="shop")) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT COUNT(*) FROM ledger")
+            assert cursor.fetchone() == (3,)
+            cursor.execute("SELECT @@skip_networking, @@event_scheduler")
+            assert cursor.fetchone() == (1, "OFF")
+        finally:
+            cursor.execute("SHUTDOWN")
+    place.wait_until(lambda: not (to / "data/server.pid").exists())
+    varve.sources.append({"name": "pg/main", "driver": "postgresql", "connection": "host=/nowhere"})
+    varve.write().refused("restore", "run", "pg/main", "--to", to / "other", "--start", code=None, exit_code=2)
 
 
 def test_a_second_physical_backup_stores_what_changed(new_mysql, new_host):
