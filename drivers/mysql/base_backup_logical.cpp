@@ -140,10 +140,12 @@ private:
         for (const auto& table : snapshot_.schema.tables)
             if (!table.transactional) unsafe += (unsafe.empty() ? "" : ", ") + table.database + "." + table.name;
         if (!unsafe.empty())
-            result.findings.push_back(
-                {Finding::Level::warning,
-                 "these tables have no part in the snapshot, their rows are as of when they were read: " + unsafe,
-                 "ALTER TABLE … ENGINE = InnoDB, or take physical backups."});
+            result.findings.push_back({Finding::Level::warning,
+                                       "these tables have no part in the snapshot, their rows are as of when they were read, and "
+                                       "log that is applied to "
+                                       "them may fail or double rows: " +
+                                           unsafe,
+                                       "ALTER TABLE … ENGINE = InnoDB, or take physical backups."});
         for (const auto& sentence : snapshot_.schema.left_out)
             result.findings.push_back({Finding::Level::warning, sentence, "Take physical backups to have it."});
         Connection connection{context_.settings.connection};

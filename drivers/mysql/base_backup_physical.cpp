@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "mysql/base_backup.hpp"
+#include "mysql/binlog_place.hpp"
+#include "mysql/server.hpp"
 #include "mysql/tools.hpp"
 #include "mysql/xbstream.hpp"
 #include "varve/error.hpp"
@@ -206,6 +208,8 @@ private:
         Copied result;
         for (const auto& [path, content] : unpacker_.notes())
             if (is_binlog_info(path)) result.coordinates = parse_binlog_info(text_of(content));
+        // No commit in the copied files lies behind this place: they may hold a little more than the coordinates say.
+        if (result.coordinates) facts_["log_after"] = to_text(ask_binlog_end(*connection_));
         result.stop_time = ask_time(*connection_);
         facts_["method"] = "physical";
         result.facts = std::move(facts_);

@@ -41,6 +41,12 @@ bool follows(std::string_view name, std::string_view next) {
     return number && after && base_of(name) == base_of(next) && *after == *number + 1;
 }
 
+std::optional<std::strong_ordering> order_of(const BinlogPlace& a, const BinlogPlace& b) {
+    const auto first = find_number_of(a.file), second = find_number_of(b.file);
+    if (!first || !second || base_of(a.file) != base_of(b.file)) return std::nullopt;
+    return std::pair{*first, a.offset} <=> std::pair{*second, b.offset};
+}
+
 std::string name_after(std::string_view name) {
     constexpr std::size_t digits_least = 6;
     const auto number = find_number_of(name);

@@ -1,6 +1,7 @@
 /// A place in a server's binlog files, and how their names are counted. Pure.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ std::optional<BinlogPlace> find_place(std::string_view text);
 bool follows(std::string_view name, std::string_view next);
 /// The name of that file. Fault::corrupt when `name` has no number.
 std::string name_after(std::string_view name);
+/// Which of two places of one log comes first; nothing when their files are named otherwise, beside the number.
+std::optional<std::strong_ordering> order_of(const BinlogPlace& a, const BinlogPlace& b);
 /// The number that a file's name ends in; nothing when there is none.
 std::optional<std::uint64_t> find_number_of(std::string_view name);
 

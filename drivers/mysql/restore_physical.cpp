@@ -94,6 +94,14 @@ std::optional<BinlogPlace> place_in_prepare(std::string_view output) {
     return place;
 }
 
+std::optional<BinlogPlace> place_beyond(const Coordinates& base, const std::optional<BinlogPlace>& prepared,
+                                        const std::optional<BinlogPlace>& log_after) {
+    if (!prepared || !log_after) return std::nullopt;
+    const auto beyond_base = order_of(*prepared, {base.file, base.position}), beyond_end = order_of(*prepared, *log_after);
+    if (!beyond_base || !beyond_end || *beyond_base <= 0 || *beyond_end > 0) return std::nullopt;
+    return prepared;
+}
+
 PhysicalRestore::PhysicalRestore(RestoreRequest request, RestoreSource& base, LogSource* log, DriverServices& services)
     : request_{std::move(request)}, base_{base}, log_{log}, services_{services} {
     bin_dir_ = request_.source.find_text("bin_dir").value_or("");
@@ -286,7 +294,7 @@ Task<Restored> PhysicalRestore::run() {
     std::string applied = fact(base_.facts(), "gtid");
     if (rolls_forward()) {
         auto order = stage_order();
-        if (prepared_ && is_behind(*prepared_, order.base)) order.start = prepared_;
+        order.start = place_beyond(order.base, prepared_, find_place(fact(base_.facts(), "log_after")));
         const auto staged = co_await stage_log(std::move(order), *log_, services_.pools);
         log(LogLevel::info, "",
             "applying " + std::to_string(staged.transactions) + " transactions from " + to_text(staged.start) + " to " +
@@ -349,13 +357,6 @@ void PhysicalRestore::start() const {
     throw Error{Fault::invalid, "the restored server ended at once"}
         .with("errors", last_words_in(errors))
         .hint("The data directory is whole. What the server says is in the error's context.");
-}
-
-/// A prepared copy may hold a little more than its coordinates say.
-bool PhysicalRestore::is_behind(const BinlogPlace& place, const Coordinates& base) {
-    const auto a = find_number_of(place.file), b = find_number_of(base.file);
-    if (!a || !b) return false;
-    return *a > *b || (*a == *b && place.offset > base.position);
 }
 
 std::string PhysicalRestore::start_command() const {

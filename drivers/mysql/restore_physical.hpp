@@ -19,6 +19,12 @@ std::vector<std::string> server_arguments(std::string_view backup_my_cnf);
 /// Where InnoDB itself stands in the log, by what `--prepare` printed. Nothing: it said nothing. Pure.
 std::optional<BinlogPlace> place_in_prepare(std::string_view output);
 
+/// Where applying begins when the files hold more than the coordinates say; nothing: at the coordinates. `prepared` is believed
+/// only as a place of the same log, up to `log_after`, where that log ended when the files had been copied: what InnoDB remembers
+/// outlives RESET MASTER, a renamed log_bin and a restore, and then is of another log. Pure.
+std::optional<BinlogPlace> place_beyond(const Coordinates& base, const std::optional<BinlogPlace>& prepared,
+                                        const std::optional<BinlogPlace>& log_after);
+
 class PhysicalRestore {
 public:
     PhysicalRestore(RestoreRequest request, RestoreSource& base, LogSource* log, DriverServices& services);
@@ -37,7 +43,6 @@ private:
     std::string apply(const StagedLog& staged) const;
     void give(const std::filesystem::path& path, mode_t mode) const;
     void give_tree() const;
-    static bool is_behind(const BinlogPlace& place, const Coordinates& base);
     std::string start_command() const;
     std::filesystem::path socket() const { return request_.to / "mysqld.sock"; }
     void start() const;

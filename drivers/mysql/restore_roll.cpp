@@ -38,6 +38,23 @@ Task<std::optional<Stretch>> find_without(const StageOrder& order, LogSource& lo
     co_return found;
 }
 
+/// Whether the log goes past `place`, and no transaction ends there: then it is a place of another log.
+Task<bool> is_no_commit(const BinlogPlace& place, const StageOrder& order, LogSource& log) {
+    bool is_commit = false, is_passed = false;
+    const auto begin = order.base_stop.at - order.base.position;
+    BinlogWalk walk{order.base.file, begin};
+    const auto look = [&](const WalkedTransaction& one) {
+        is_commit = is_commit || (one.file == place.file && one.end == place.offset);
+    };
+    const auto source = log.read(order.to.lineage, begin, order.to.at);
+    for (auto block = co_await source->read(); !is_passed && !block.empty(); block = co_await source->read()) {
+        walk.feed(block, {.transaction = look, .bytes = {}});
+        const auto file = std::ranges::find(walk.files(), place.file, &WalkedFile::name);
+        is_passed = file != walk.files().end() && walk.at() >= file->at + place.offset;
+    }
+    co_return is_passed && !is_commit;
+}
+
 }  // namespace
 
 AppliedGtids::AppliedGtids(bool mariadb, std::string_view text) : mariadb_{mariadb} {
@@ -75,6 +92,7 @@ std::uint64_t bytes_to_stage(const StageOrder& order) {
 
 Task<StagedLog> stage_log(StageOrder order, LogSource& log, Pools& pools) {
     const auto without = co_await find_without(order, log);
+    if (order.start && co_await is_no_commit(*order.start, order, log)) order.start.reset();
     const auto begin = order.base_stop.at - order.base.position;
     BinlogWalk walk{order.base.file, begin};
     BinlogFileWriter writer{order.folder};

@@ -44,7 +44,8 @@ struct StageOrder {
     std::string without;  ///< a GTID that is left out
     bool mariadb = true;
     std::filesystem::path folder;
-    std::optional<BinlogPlace> start;  ///< later than the base's place, where the restored files know of more
+    /// Later than the base's place, where the restored files know of more; of no account when no transaction ends there.
+    std::optional<BinlogPlace> start;
 };
 
 /// Bytes that staging up to `to` takes.

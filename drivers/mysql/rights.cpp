@@ -84,7 +84,9 @@ std::vector<Finding> check_rights_to_copy(const Rights& rights, bool mariadb, Me
     need("SHOW VIEW", "see what views are made of, and a logical backup fails where there is one");
     need("TRIGGER", "see triggers: a logical backup has none of them");
     need("EVENT", "see events: a logical backup has none of them");
-    if (!mariadb) need("BACKUP_ADMIN", "lock the instance for a logical backup");
+    if (mariadb) return findings;
+    need("BACKUP_ADMIN", "lock the instance for a logical backup");
+    need("XA_RECOVER_ADMIN", "see transactions in two phases that a logical backup has no part of");
     return findings;
 }
 

@@ -161,6 +161,20 @@ def test_a_backup_that_may_not_see_everything_is_partial_and_says_so(new_mysql, 
     assert answer.exit_code == 3 and "see triggers" in told and "see events" in told, answer.document
 
 
+@pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
+def test_what_is_prepared_and_not_committed_makes_a_logical_backup_partial(new_mysql, new_host, flavour):
+    source = new_mysql(flavour=flavour)
+    MysqlLedger(source).create().write(3)
+    varve = new_host(source, method="logical")
+    with source.connect(database="shop") as one, one.cursor() as cursor:
+        for statement in ("XA START 'a'", "INSERT INTO made VALUES (-1)", "XA END 'a'", "XA PREPARE 'a'"):
+            cursor.execute(statement)
+        answer = varve.ask("backup", "run", SOURCE)
+        assert answer.exit_code == 3 and "1 transactions in two phases" in str(answer.document["result"]["backups"][0]["findings"]), answer.document
+        cursor.execute("XA COMMIT 'a'")
+    varve.backup(SOURCE)
+
+
 def test_a_server_without_local_infile_is_filled_too(new_mysql, new_host):
     source = mysqlzoo.make(new_mysql(), rows=3000)
     before = mysqlzoo.dump(source)

@@ -546,6 +546,7 @@ WRONG = [
     ("see triggers", "REVOKE TRIGGER ON *.* FROM {user}"),
     ("see events", "REVOKE EVENT ON *.* FROM {user}"),
     ("lock the instance", {"mysql": "REVOKE BACKUP_ADMIN ON *.* FROM {user}"}),
+    ("transactions in two phases", {"mysql": "REVOKE XA_RECOVER_ADMIN ON *.* FROM {user}"}),
     ("no redo log", {"mysql": "ALTER INSTANCE DISABLE INNODB REDO_LOG"}),
     ("without transactions", "CREATE TABLE checked.plain (id INT PRIMARY KEY) ENGINE=MyISAM"),
     ("without a primary key", "CREATE TABLE checked.keyless (id INT) ENGINE=InnoDB"),

@@ -31,7 +31,7 @@ ONLY = {
 # What README.md of the driver asks for.
 GRANTS = {
     "mariadb": ["REPLICATION SLAVE, BINLOG MONITOR, SLAVE MONITOR, RELOAD, PROCESS, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES"],
-    "mysql": ["REPLICATION SLAVE, REPLICATION CLIENT, RELOAD, PROCESS, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, SHOW_ROUTINE, BACKUP_ADMIN"],
+    "mysql": ["REPLICATION SLAVE, REPLICATION CLIENT, RELOAD, PROCESS, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, SHOW_ROUTINE, BACKUP_ADMIN, XA_RECOVER_ADMIN"],
 }
 
 
@@ -205,7 +205,7 @@ class PrivateMysql:
 
     def create_user(self, user="varve", password="secret"):
         """The user that Varve connects as, with the rights its README names; the file with its password."""
-        self.execute(f"CREATE USER '{user}'@'localhost' IDENTIFIED BY '{password}'", f"CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY '{password}'")
+        self.execute(f"CREATE USER IF NOT EXISTS '{user}'@'localhost' IDENTIFIED BY '{password}'", f"CREATE USER IF NOT EXISTS '{user}'@'127.0.0.1' IDENTIFIED BY '{password}'")
         for host in ("localhost", "127.0.0.1"):
             for rights in GRANTS[self.flavour]:
                 self.execute(f"GRANT {rights} ON *.* TO '{user}'@'{host}'")

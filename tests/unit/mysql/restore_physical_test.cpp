@@ -31,6 +31,21 @@ TEST_CASE("the place that InnoDB tells of is found in what the tool prints") {
     CHECK(!place_in_prepare("completed OK!"));
 }
 
+TEST_CASE("what InnoDB remembers is believed only as a place of the base's own log that can have been copied") {
+    const Coordinates base{"binlog.000003", 500, "0-1-5"};
+    const BinlogPlace after{"binlog.000004", 800};
+    const auto beyond = [&](const char* prepared) { return place_beyond(base, find_place(prepared), after); };
+    CHECK(beyond("binlog.000003:501") == BinlogPlace{"binlog.000003", 501});
+    CHECK(beyond("binlog.000004:800") == after);
+    CHECK(!beyond("binlog.000003:500"));
+    CHECK(!beyond("binlog.000002:900"));
+    CHECK(!beyond("binlog.000004:801"));
+    CHECK(!beyond("binlog.000500:4"));
+    CHECK(!beyond("applied.000003:600"));
+    CHECK(!beyond("nothing"));
+    CHECK(!place_beyond(base, find_place("binlog.000003:501"), std::nullopt));
+}
+
 TEST_CASE("versions are found wherever they stand") {
     CHECK(parse_version("mariadb-backup based on MariaDB server 10.11.19-MariaDB debian-linux-gnu (x86_64)") ==
           ServerVersion{10, 11, 19});

@@ -36,7 +36,7 @@ TEST_CASE("each right that a logical backup lacks is an error with its grant, an
     REQUIRE(findings.size() == 3);
     CHECK(findings[1].remedy == "GRANT TRIGGER ON *.* TO 'varve'@'localhost';");
     CHECK(findings[1].level == Finding::Level::error);
-    CHECK(check_rights_to_copy(some, false, Method::automatic).size() == 4);
+    CHECK(check_rights_to_copy(some, false, Method::automatic).size() == 5);
     CHECK(check_rights_to_copy(some, true, Method::physical).empty());
 
     for (const auto* role : {"GRANT `reader`@`%` TO `varve`@`localhost`", "GRANT `reader` TO `varve`@`localhost`"}) {
