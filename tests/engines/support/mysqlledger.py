@@ -27,7 +27,8 @@ def checksum(seq, writer, payload):
 class Acknowledged:
     """A row whose commit the client was told of."""
     seq: int
-    time: datetime.datetime  # when the answer to COMMIT was here
+    begun: datetime.datetime  # before COMMIT was sent
+    time: datetime.datetime   # when its answer was here
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,10 +75,10 @@ class MysqlLedger:
         cursor.execute("INSERT INTO ledger (seq, writer, payload, checksum) VALUES (%s, %s, %s, %s)", (seq, writer, payload, checksum(seq, writer, payload)))
         return seq
 
-    def _acknowledge(self, made):
+    def _acknowledge(self, made, begun):
         now = datetime.datetime.now(UTC)
         with self._lock:
-            self.acknowledged.extend(Acknowledged(seq, now) for seq in made)
+            self.acknowledged.extend(Acknowledged(seq, begun, now) for seq in made)
 
     def connect(self):
         connection = self.server.connect(database=DATABASE, read_timeout=60, write_timeout=60)
@@ -88,11 +89,12 @@ class MysqlLedger:
         """Single commits from here; gives the last acknowledgement."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             for _ in range(count):
-                self._acknowledge([self.insert(cursor, 0, payload)])
+                begun = datetime.datetime.now(UTC)
+                self._acknowledge([self.insert(cursor, 0, payload)], begun)
         return self.acknowledged[-1]
 
     def _one(self, connection, writer, dice):
-        """One transaction of some kind; gives what is acknowledged by it."""
+        """One transaction of some kind, with its acknowledgement."""
         kind = dice.random()
         payload = "x" * dice.randrange(10, 600)
         with connection.cursor() as cursor:
@@ -104,7 +106,7 @@ class MysqlLedger:
                     self._stop.wait(0.005)
             if 0.04 <= kind < 0.09:
                 cursor.execute("ROLLBACK")
-                return []
+                return
             if 0.09 <= kind < 0.20:                  # several statements
                 cursor.execute("UPDATE ledger SET writer = %s WHERE seq = %s", (writer, made[0]))
                 cursor.execute("INSERT INTO made VALUES (%s)", (made[0],))
@@ -112,10 +114,11 @@ class MysqlLedger:
                 cursor.execute("SAVEPOINT s")
                 self.insert(cursor, writer, payload)
                 cursor.execute("ROLLBACK TO SAVEPOINT s")
+            begun = datetime.datetime.now(UTC)
             cursor.execute("COMMIT")
+            self._acknowledge(made, begun)
             if kind > 0.985:                         # DDL, which is a transaction of its own
                 cursor.execute(f"CREATE TABLE made_{made[0]} (id INT PRIMARY KEY, seq BIGINT DEFAULT {made[0]}) ENGINE=InnoDB")
-            return made
 
     def _work(self, writer):
         dice = random.Random(f"{self.seed}/{writer}")
@@ -124,7 +127,7 @@ class MysqlLedger:
             try:
                 if connection is None:
                     connection = self.connect()
-                self._acknowledge(self._one(connection, writer, dice))
+                self._one(connection, writer, dice)
                 if self.pause:
                     self._stop.wait(dice.random() * 2 * self.pause)
             except (pymysql.Error, OSError):

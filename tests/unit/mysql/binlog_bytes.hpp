@@ -10,7 +10,7 @@
 namespace varve::mysql::test {
 
 inline void put(Bytes& into, std::uint64_t number, std::size_t bytes) {
-    for (std::size_t i = 0; i < bytes; ++i) into.push_back(static_cast<std::uint8_t>(number >> (8 * i)));
+    for (std::size_t i = 0; i < bytes; ++i, number >>= 8) into.push_back(static_cast<std::uint8_t>(number));
 }
 
 struct EventOptions {
