@@ -1,10 +1,12 @@
 #include "files/tree_restore.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <ranges>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -49,6 +51,71 @@ Task<> for_each_entry(RestoreSource& base, asio::thread_pool& pool, InBatches::W
     co_await base.each(batches);
     co_await batches.flush();
 }
+
+/// Makes what is no file, and gives everything its owner, mode and times, several hands at once. Folders are only collected:
+/// what is made in them changes their times.
+class Completing final : public EntryVisitor {
+public:
+    Completing(const TreeWriter& writer, const Selection& selection, ContentWritten& written, asio::thread_pool& pool)
+        : selection_{selection}, written_{written}, pool_{pool} {
+        while (hands_.size() < hands_max) hands_.push_back(writer.another());
+    }
+
+    Task<> visit(const Entry& entry) override {
+        if (entry.kind == EntryKind::directory && selection_.has_folder(entry)) folders_.push_back(entry);
+        if (entry.kind == EntryKind::directory || !selection_.has(entry)) co_return;
+        batch_.push_back(entry);
+        if (batch_.size() >= batch_max) co_await flush();
+    }
+    Task<> flush() {
+        std::atomic<std::size_t> next = 0;
+        co_await in_group([&](TaskGroup& group) -> Task<> {
+            for (const auto& hand : hands_) group.spawn(on_pool(pool_, [this, &next, &hand] { complete(*hand, next); }));
+            co_return;
+        });
+        // A second name comes behind the first one: that is there now.
+        co_await on_pool(pool_, [this] {
+            for (const auto& entry : batch_)
+                if (entry.kind == EntryKind::hardlink) link(entry);
+        });
+        batch_.clear();
+    }
+
+    const std::vector<Entry>& folders() const noexcept { return folders_; }
+    NotSet not_set() const {
+        NotSet all;
+        for (const auto& hand : hands_) all.add(hand->not_set());
+        return all;
+    }
+
+private:
+    static constexpr std::size_t hands_max = 4, batch_max = 2048, slice = 64;  // neighbours have their folder in common
+
+    /// What of the batch nobody has begun with.
+    void complete(TreeWriter& hand, std::atomic<std::size_t>& next) const {
+        for (auto begin = next.fetch_add(slice); begin < batch_.size(); begin = next.fetch_add(slice)) {
+            for (const auto& entry : std::span{batch_}.subspan(begin, std::min(slice, batch_.size() - begin))) {
+                if (entry.kind == EntryKind::hardlink || written_.harmed.contains(entry.path)) continue;
+                hand.make_other(entry);
+                hand.finish(entry);
+            }
+        }
+    }
+    /// A second name of a file that could not be had cannot be had either.
+    void link(const Entry& entry) {
+        if (written_.harmed.contains(entry.link_target)) written_.harmed.insert(entry.path);
+        if (written_.harmed.contains(entry.path)) return;
+        const auto restored_as = selection_.relinked(entry);
+        hands_.front()->make_other(restored_as);
+        hands_.front()->finish(restored_as);
+    }
+
+    const Selection& selection_;
+    ContentWritten& written_;
+    asio::thread_pool& pool_;
+    std::vector<std::unique_ptr<TreeWriter>> hands_;
+    std::vector<Entry> batch_, folders_;
+};
 
 /// What was asked for, and its size.
 struct Asked {
@@ -133,23 +200,15 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
     Restored restored;
     restored.bytes_written = written.bytes;
 
-    std::vector<Entry> folders;
-    const auto complete = [&](const Entry& entry) {
-        if (entry.kind == EntryKind::directory) {
-            if (selection.has_folder(entry)) folders.push_back(entry);
-            return;
-        }
-        if (!selection.has(entry)) return;
-        // A second name of a file that could not be had cannot be had either.
-        if (entry.kind == EntryKind::hardlink && written.harmed.contains(entry.link_target)) written.harmed.insert(entry.path);
-        if (written.harmed.contains(entry.path)) return;
-        const auto restored_as = entry.kind == EntryKind::hardlink ? selection.relinked(entry) : entry;
-        writer->make_other(restored_as);
-        writer->finish(restored_as);
-    };
-    co_await for_each_entry(base, pool, complete);
+    Completing completing{*writer, selection, written, pool};
+    co_await in_group([&](TaskGroup& group) -> Task<> {
+        group.spawn(on_pool(pool, [held] { held->sync(); }));  // the disk begins with the content: less is left for the end
+        co_await base.each(completing);
+        co_await completing.flush();
+    });
 
     const auto finish_folders = [&] {
+        const auto& folders = completing.folders();
         // A folder's time changes with what is made in it, and its mode may shut us out: the deepest first.
         for (const auto& folder : folders | std::views::reverse) {
             if (folder.path != ".") writer->finish(folder);
@@ -164,7 +223,9 @@ Task<Restored> restore_tree(RestoreRequest request, RestoreSource& base, Pools& 
         "Everything else was restored. Heal the pack from another copy, or take these files from another backup.");
 
     restored.next_step = "The files are in " + request.to.string() + ".";
-    if (const auto missing = writer->not_set().sentence(); !missing.empty()) restored.next_step += " " + missing;
+    auto not_set = completing.not_set();
+    not_set.add(writer->not_set());
+    if (const auto missing = not_set.sentence(); !missing.empty()) restored.next_step += " " + missing;
     co_return restored;
 }
 

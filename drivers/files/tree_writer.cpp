@@ -68,6 +68,14 @@ dev_t device_number(const Entry& entry) {
     return number;
 }
 
+/// One system call where the kernel has it (Linux 6.6): the C library's own way takes four. 0, or -1 with errno.
+int change_mode(int folder, const char* name, mode_t mode) {
+    constexpr long fchmodat2 = 452;
+    const auto result = ::syscall(fchmodat2, folder, name, mode, AT_SYMLINK_NOFOLLOW);
+    if (result == 0 || errno != ENOSYS) return static_cast<int>(result);
+    return ::fchmodat(folder, name, mode, AT_SYMLINK_NOFOLLOW);
+}
+
 std::optional<std::pair<uid_t, gid_t>> find_owner(const std::optional<std::string>& owner) {
     if (!owner) return std::nullopt;
     std::array<char, 16384> room{};
@@ -97,6 +105,13 @@ std::string NotSet::sentence() const {
     return text.empty() ? text : "Not set: " + text + " (" + first + ").";
 }
 
+void NotSet::add(const NotSet& other) {
+    owners += other.owners;
+    attributes += other.attributes;
+    devices += other.devices;
+    if (first.empty()) first = other.first;
+}
+
 void check_target(const fs::path& to, const std::optional<std::string>& owner) {
     find_owner(owner);
     std::error_code nothing;
@@ -111,6 +126,14 @@ TreeWriter::TreeWriter(fs::path to, const std::optional<std::string>& owner) : t
     if (!opened) throw system_error(errno, "open", to_);
     root_ = std::make_shared<const OpenedFolder>(to_, std::move(opened));
     require_empty(to_);
+}
+
+std::unique_ptr<TreeWriter> TreeWriter::another() const {
+    std::unique_ptr<TreeWriter> hand{new TreeWriter};
+    hand->to_ = to_;
+    hand->root_ = root_;
+    hand->owner_ = owner_;
+    return hand;
 }
 
 fs::path TreeWriter::place_of(const Entry& entry) const {
@@ -205,9 +228,8 @@ void TreeWriter::finish(const Entry& entry) {
     const auto path = to_ / entry.path;
     set_owner(place, entry);  // first: a change of owner clears set-user-id and capabilities
     const bool has_mode = entry.kind != EntryKind::symlink;
-    if (has_mode && ::fchmodat(place.folder, place.name.c_str(), entry.mode & 07777, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (has_mode && change_mode(place.folder, place.name.c_str(), entry.mode & 07777) != 0)
         throw system_error(errno, "chmod", path);
-    }
     set_attributes(place, entry);
     const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, time_of(entry.mtime_ns)};
     if (::utimensat(place.folder, place.name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0)

@@ -1,4 +1,4 @@
-/// Makes a tree again, step by step, below one directory and never outside it. Blocks: blocking pool, one call at a time.
+/// Makes a tree again, step by step, below one directory and never outside it. Blocks: blocking pool, one call at a time of each.
 #pragma once
 
 #include <map>
@@ -17,6 +17,7 @@ struct NotSet {
     std::string first;  ///< the first of them, with its reason
 
     std::string sentence() const;  ///< empty when everything was set
+    void add(const NotSet& other);
 };
 
 /// Fault::missing for a user that this host does not have, Fault::conflict when something is at `to`. Changes nothing.
@@ -28,6 +29,9 @@ public:
     /// Makes `to`, or takes it when it is an empty directory. Fault::conflict when something is there.
     /// `owner`: a user on this host that gets all files; nothing: the recorded owners.
     TreeWriter(std::filesystem::path to, const std::optional<std::string>& owner);
+
+    /// Another hand on the same tree, for another thread. What it could not set is its own to tell.
+    std::unique_ptr<TreeWriter> another() const;
 
     /// Where an entry's content is written. Fault::corrupt for a path that leads out of the tree.
     std::filesystem::path place_of(const Entry& entry) const;
@@ -44,6 +48,8 @@ public:
     const NotSet& not_set() const noexcept { return not_set_; }
 
 private:
+    TreeWriter() = default;
+
     struct Place {
         int folder;
         std::string name;

@@ -1,5 +1,6 @@
 // Recall::write: gather what is wanted, leave out what is there, fetch each pack once, write in place.
 #include <algorithm>
+#include <atomic>
 
 #include "pipeline/recall_state.hpp"
 #include "pipeline/restored_files.hpp"
@@ -10,11 +11,15 @@ namespace varve {
 
 namespace {
 
-std::vector<RestoredFiles::Wanted> wanted_of(const std::vector<FileTarget>& targets) {
+/// Takes the paths out of the targets.
+std::vector<RestoredFiles::Wanted> wanted_of(std::vector<FileTarget>& targets) {
     std::vector<RestoredFiles::Wanted> wanted;
     wanted.reserve(targets.size());
-    for (const auto& target : targets)
-        wanted.push_back({.path = target.path, .size = target.entry.size, .within = target.within, .sparse = target.sparse});
+    for (auto& target : targets)
+        wanted.push_back({.path = std::move(target.path),
+                          .size = target.entry.size,
+                          .within = std::move(target.within),
+                          .sparse = target.sparse});
     return wanted;
 }
 
@@ -156,10 +161,12 @@ private:
     std::vector<Harm> harms_;
 };
 
-/// Gives the number of bytes. blocking pool.
-std::uint64_t write_runs(const WriteBatch& batch, RestoredFiles& files) {
+/// Takes runs off the batch until there is none left; gives the number of bytes. blocking pool, several of them at once: making
+/// files is waiting, mostly.
+std::uint64_t write_runs(std::span<const WriteBatch::Run> runs, std::atomic<std::size_t>& next, RestoredFiles& files) {
     std::uint64_t bytes = 0;
-    for (const auto& run : batch.runs()) {
+    for (auto number = next++; number < runs.size(); number = next++) {
+        const auto& run = runs[number];
         files.write(run.file, run.at, run.bytes);
         bytes += run.bytes.size();
     }
@@ -183,8 +190,16 @@ Task<std::shared_ptr<OpenedPack>> fetch_or_mark(Recall::State& state, Writing& w
 }
 
 Task<> write_batch(Recall::State& state, std::shared_ptr<Writing> writing, std::shared_ptr<WriteBatch> batch) {
-    auto write = [batch, writing] { return write_runs(*batch, writing->files); };
-    state.progress.bytes_written += co_await on_pool(state.pools.blocking, std::move(write));
+    constexpr std::size_t writers_max = 2;
+    std::atomic<std::size_t> next = 0;
+    const auto write = [&]() -> Task<> {
+        state.progress.bytes_written +=
+            co_await on_pool(state.pools.blocking, [&] { return write_runs(batch->runs(), next, writing->files); });
+    };
+    co_await in_group([&](TaskGroup& group) -> Task<> {
+        for (std::size_t i = 1; i < std::min(writers_max, batch->runs().size()); ++i) group.spawn(write());
+        co_await write();
+    });
     batch->clear();
 }
 

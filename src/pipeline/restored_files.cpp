@@ -36,7 +36,10 @@ void require_regular(const Descriptor& file, const std::filesystem::path& path) 
 
 /// Opens below a folder. The kernel refuses whatever leads out of it, and every link.
 int open_within(const OpenedFolder& folder, const std::filesystem::path& path, int flags, mode_t mode) {
-    const auto below = path.lexically_relative(folder.path);
+    const auto& above = folder.path.native();
+    const auto& whole = path.native();
+    const bool is_below = whole.size() > above.size() && whole.starts_with(above) && whole[above.size()] == '/';
+    const auto below = is_below ? whole.substr(above.size() + 1) : path.lexically_relative(folder.path).native();
     ::open_how how{.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags)),
                    .mode = mode,
                    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
@@ -81,17 +84,40 @@ void reserve(const Descriptor& file, std::uint64_t size, const std::filesystem::
 
 }  // namespace
 
-RestoredFiles::RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode) : mode_{mode} {
+RestoredFiles::RestoredFiles(std::vector<Wanted> wanted, WriteMode mode) : mode_{mode} {
     files_.reserve(wanted.size());
-    for (const auto& each : wanted) files_.push_back({each, nullptr, nullptr});
+    for (auto& each : wanted) files_.push_back({std::move(each), nullptr, nullptr});
 }
 
 std::shared_ptr<const Descriptor> RestoredFiles::open(std::uint32_t number) { return handles(number).plain; }
 
 RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
-    const std::lock_guard lock{mutex_};
-    auto& file = files_[number];
-    if (file.handle) return {file.handle, file.direct};
+    Handles found;
+    {
+        const std::lock_guard lock{door(number)};
+        auto& file = files_[number];
+        if (file.handle) return {file.handle, file.direct};
+        open(file);
+        found = {file.handle, file.direct};
+    }
+    std::optional<std::uint32_t> oldest;
+    {
+        const std::lock_guard lock{mutex_};
+        open_.push_back(number);
+        if (open_.size() > open_max) {
+            oldest = open_.front();
+            open_.pop_front();
+        }
+    }
+    if (oldest) {
+        const std::lock_guard lock{door(*oldest)};
+        files_[*oldest].handle.reset();
+        files_[*oldest].direct.reset();
+    }
+    return found;
+}
+
+void RestoredFiles::open(File& file) {
     const bool fresh = mode_ == WriteMode::create && !file.created;
     file.handle =
         std::make_shared<const Descriptor>(fresh ? create(file) : reopen(file, mode_ == WriteMode::delta ? O_CREAT : 0));
@@ -100,14 +126,6 @@ RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
     if (fresh && !file.sparse && file.size >= direct_min) reserve(*file.handle, file.size, file.path);
     file.created = file.created || fresh;
     file.direct = open_direct(file, *file.handle);
-    open_.push_back(number);
-    if (open_.size() > open_max) {
-        auto& oldest = files_[open_.front()];
-        oldest.handle.reset();
-        oldest.direct.reset();
-        open_.pop_front();
-    }
-    return {file.handle, file.direct};
 }
 
 std::shared_ptr<const Descriptor> RestoredFiles::open_direct(const File& file, const Descriptor& handle) {
@@ -181,7 +199,7 @@ void RestoredFiles::set_size(std::uint32_t file, std::uint64_t size) {
 }
 
 void RestoredFiles::remove_created(std::uint32_t number) {
-    const std::lock_guard lock{mutex_};
+    const std::lock_guard lock{door(number)};
     auto& file = files_[number];
     if (!file.created) return;
     if (remove(file) != 0 && errno != ENOENT) throw system_error(errno, "unlink", file.path);

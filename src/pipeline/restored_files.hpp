@@ -1,6 +1,7 @@
 /// The files a restore writes: created when their first byte comes, a few hundred open at a time.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <filesystem>
@@ -23,7 +24,7 @@ public:
         std::shared_ptr<const OpenedFolder> within = nullptr;  ///< as in FileTarget
         bool sparse = false;                                   ///< as in FileTarget
     };
-    RestoredFiles(const std::vector<Wanted>& wanted, WriteMode mode);
+    RestoredFiles(std::vector<Wanted> wanted, WriteMode mode);
 
     /// For writing. WriteMode::create: created with mode 0600; Fault::conflict when something was there before us.
     /// WriteMode::delta: what is there is opened; Fault::conflict when it is no regular file.
@@ -52,6 +53,8 @@ private:
     };
 
     Handles handles(std::uint32_t file);
+    /// Behind its door.
+    void open(File& file);
     std::shared_ptr<const Descriptor> open_direct(const File& file, const Descriptor& handle);
     static void write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes,
                                    const std::filesystem::path& path);
@@ -63,8 +66,11 @@ private:
     WriteMode mode_;
     std::atomic<bool> direct_ = true;           ///< false once the filesystem refused
     std::atomic<std::uint64_t> unflushed_ = 0;  ///< bytes written past the page cache
-    std::mutex mutex_;
-    std::deque<std::uint32_t> open_;  ///< files with a handle, the oldest first
+    std::mutex& door(std::uint32_t file) { return doors_[file % doors_.size()]; }
+
+    std::array<std::mutex, 16> doors_;  ///< each of some files: making one takes long, and others need not wait for it
+    std::mutex mutex_;                  ///< of open_; taken alone
+    std::deque<std::uint32_t> open_;    ///< files with a handle, the oldest first
 };
 
 }  // namespace varve
