@@ -29,7 +29,7 @@ struct Command {
 struct CommandResult {
     int exit_code = 0;   ///< 128 + signal when it was killed
     std::string output;  ///< standard output, the first 16 MiB
-    std::string errors;  ///< standard error, the first 1 MiB
+    std::string errors;  ///< standard error; of more than 1 MiB the end: there stands how it ended
 };
 
 /// Runs to its end. Blocks: use the blocking pool. Fault::missing when there is no such program.
@@ -48,8 +48,7 @@ PipelineResult run_pipeline(const Command& producer, const Command& consumer);
 pid_t start_detached(const Command& command);
 
 /// A command that runs beside us: read from it, look after it. `input` and `time_max` are ignored. Its calls block, and are made
-/// by one thread at a time; stop() may come from any thread. Killed with its children, and reaped, when this ends. Of its
-/// errors the last 1 MiB are kept.
+/// by one thread at a time; stop() may come from any thread. Killed with its children, and reaped, when this ends.
 class RunningCommand {
 public:
     explicit RunningCommand(const Command& command);

@@ -74,7 +74,7 @@ CommandResult run_command(const Command& command) {
         ended = watched[0].revents != 0;
         if (watched[3].revents != 0) give_input(input.write, rest);
         take_output(output.read, result.output, output_bytes_max);
-        take_output(errors.read, result.errors, errors_bytes_max);
+        take_errors(errors.read, result.errors);
         if (!ended) patience.check(child);
     }
     result.exit_code = child.wait();

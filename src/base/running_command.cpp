@@ -46,10 +46,7 @@ struct RunningCommand::State {
     }
 
     /// A long run says much, and how it went at the end: the beginning is let go.
-    void take_errors() {
-        if (errors) take_output(errors, result.errors, 2 * errors_bytes_max);
-        if (result.errors.size() > errors_bytes_max) result.errors.erase(0, result.errors.size() - errors_bytes_max);
-    }
+    void take_errors() { varve::take_errors(errors, result.errors); }
 
     Child child;
     Descriptor output, errors;
@@ -127,8 +124,8 @@ PipelineResult run_pipeline(const Command& producer, const Command& consumer) {
         constexpr int look_at_time_ms = 1000;
         ::poll(watched.data(), watched.size(), look_at_time_ms);
         take_output(output.read, result.consumer.output, output_bytes_max);
-        take_output(first_errors.read, result.producer.errors, errors_bytes_max);
-        take_output(second_errors.read, result.consumer.errors, errors_bytes_max);
+        take_errors(first_errors.read, result.producer.errors);
+        take_errors(second_errors.read, result.consumer.errors);
         if (first_runs && watched[0].revents != 0) {
             first_runs = false;
             result.producer.exit_code = first.wait();

@@ -197,18 +197,36 @@ int Child::reap(bool kill_first) noexcept {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-void take_output(Descriptor& pipe, std::string& into, std::size_t bytes_max) {
+namespace {
+
+/// What the pipe has now.
+template <class Visit>
+void read_what_is_there(Descriptor& pipe, Visit visit) {
     std::array<char, 65536> block{};
     while (pipe) {
         const auto count = ::read(pipe.get(), block.data(), block.size());
         if (count > 0) {
-            into.append(block.data(), std::min(static_cast<std::size_t>(count), bytes_max - std::min(bytes_max, into.size())));
+            visit(std::string_view{block.data(), static_cast<std::size_t>(count)});
         } else if (count == 0) {
             pipe = {};
         } else if (errno != EINTR) {
             return;
         }
     }
+}
+
+}  // namespace
+
+void take_output(Descriptor& pipe, std::string& into, std::size_t bytes_max) {
+    read_what_is_there(pipe,
+                       [&](std::string_view more) { into += more.substr(0, bytes_max - std::min(bytes_max, into.size())); });
+}
+
+void take_errors(Descriptor& pipe, std::string& into) {
+    read_what_is_there(pipe, [&into](std::string_view more) {
+        into += more;
+        if (into.size() > errors_bytes_max) into.erase(0, into.size() - errors_bytes_max / 2);
+    });
 }
 
 }  // namespace varve

@@ -58,5 +58,7 @@ inline constexpr std::chrono::seconds process_grace{5};
 
 /// Takes what the pipe, which does not block, has now; closes it at its end. What is beyond `bytes_max` is read and dropped.
 void take_output(Descriptor& pipe, std::string& into, std::size_t bytes_max);
+/// The same; of all that came, the end is kept: between a half and the whole of `errors_bytes_max`.
+void take_errors(Descriptor& pipe, std::string& into);
 
 }  // namespace varve
