@@ -9,6 +9,7 @@
 #include "jobs/log_job.hpp"
 #include "jobs/wal_job.hpp"
 #include "service/service.hpp"
+#include "service/status_board.hpp"
 
 namespace varve {
 
@@ -37,7 +38,8 @@ Task<std::optional<Error>> diff_files(App& app, cli::DiffFilesRequest request, c
 Task<> print_files(App& app, cli::CatFilesRequest request);
 
 Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);
-Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service);
+/// `board`: of the service that this runs in.
+Task<cli::StatusResult> status(App& app, cli::StatusRequest request, StatusBoard* board);
 Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request);
 Task<cli::RetentionPlanResult> plan_retention(App& app, cli::RetentionPlanRequest request);
 

@@ -23,7 +23,6 @@ constexpr std::array later{
     Later{"[schedule]", "drill", "drills"},
     Later{"[limits]", "upload_rate", "the complete service"},
     Later{"[log]", "format", "the complete service"},
-    Later{"[service]", "http", "the complete service"},
 };
 
 /// Turned off is what it is in this version anyway.
