@@ -1,6 +1,8 @@
 #include "app/outside.hpp"
 
+#include "app/commands.hpp"
 #include "policy/backoff.hpp"
+#include "policy/zone_database.hpp"
 #include "service/metrics.hpp"
 #include "service/service_view.hpp"
 #include "varve/error.hpp"
@@ -56,7 +58,14 @@ Outside::Outside(App& app, const Service& service, const asio::any_io_executor& 
     : app_{app},
       began_{app.runtime().clock().now()},
       board_{executor, app.runtime().clock(), board_of(app, service)},
-      watch_{app.jobs(), app.sources(), [&app](const RepositoryName& copy) { return app.retries_of(copy); }} {}
+      watch_{app.jobs(), app.sources(), [&app](const RepositoryName& copy) { return app.retries_of(copy); }},
+      notifier_{app.runtime().clock(),
+                app.runtime().pools(),
+                notice_targets(app.config()),
+                [this] { return board_.statuses(); },
+                {.host = app.jobs().repository.keys().host_name,
+                 .memory = app.config().state_dir / "notices.json",
+                 .zone = zone_named(app.config().zone.name)}} {}
 
 std::string Outside::metrics() const {
     return metrics_text({.now = app_.runtime().clock().now(),
@@ -64,7 +73,7 @@ std::string Outside::metrics() const {
                          .sources = board_.statuses(),
                          .repositories = watch_.facts(),
                          .next_deletion = watch_.next_deletions(),
-                         .notices = {}});
+                         .notices = notifier_.counts()});
 }
 
 HttpReply Outside::answer(const std::string& path) const {
@@ -90,6 +99,7 @@ Task<> Outside::run() {
     auto body = [&](TaskGroup& group) -> Task<> {
         group.spawn(kept_up(clock, "status", [this] { return board_.run(); }));
         group.spawn(kept_up(clock, "repositories", [this] { return watch_.run(); }));
+        if (!app_.config().notify.empty()) group.spawn(kept_up(clock, "notify", [this] { return notifier_.run(); }));
         if (app_.config().service.http) group.spawn(kept_up(clock, "http", [this] { return serve_pages(); }));
         co_await group.join();
     };

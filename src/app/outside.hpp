@@ -1,9 +1,10 @@
-/// What the service tells the outside beside its work: the status board, metrics, health. Nothing here ends the service
+/// What the service tells the outside beside its work: the status board, metrics, health, notices. Nothing here ends the service
 /// or changes what it does.
 #pragma once
 
 #include "app/app.hpp"
 #include "service/http.hpp"
+#include "service/notifier.hpp"
 #include "service/repository_watch.hpp"
 #include "service/service.hpp"
 #include "service/status_board.hpp"
@@ -28,6 +29,7 @@ private:
     Instant began_;
     StatusBoard board_;
     RepositoryWatch watch_;
+    Notifier notifier_;
 };
 
 }  // namespace varve

@@ -63,6 +63,10 @@ private:
             const auto result = co_await check(app_, {.source = source_in(arguments)}, &service_);
             co_return cli::reply_of(command, result);
         }
+        if (command == "notify test") {
+            const auto result = co_await test_notices(app_);
+            co_return cli::reply_of(command, result);
+        }
         if (command == "mark") co_return co_await mark(the_source(arguments), arguments.at("name").get<std::string>());
         if (command == "log follow") co_return co_await catch_up(the_source(arguments));
         if (command == "log known") co_return co_await known(the_source(arguments));

@@ -42,7 +42,6 @@ std::vector<ConfigProblem> without_effect(const Config& config) {
         for (const auto& [section, key, what] : later)
             if (value.section.starts_with(section) && value.key.starts_with(key) && value.place != "default" && !is_off(value))
                 note(value.place, value.key, what);
-    for (const auto& notify : config.notify) note(notify.place, "[[notify]]", "the complete service");
     return notices;
 }
 
