@@ -49,14 +49,19 @@ std::shared_ptr<Copies> App::make_copies() {
     std::vector<Copy> copies;
     for (const auto& settings : config_.repositories) {
         auto store = make_store(settings.url, {.pools = runtime_.pools(), .clock = runtime_.clock()});
-        copies.push_back({.name = settings.name,
-                          .store = std::make_shared<RetryingStore>(std::move(store), runtime_.clock(), settings.name.text()),
-                          .required = settings.required});
+        auto retrying = std::make_shared<RetryingStore>(std::move(store), runtime_.clock(), settings.name.text());
+        stores_[settings.name] = retrying;
+        copies.push_back({.name = settings.name, .store = std::move(retrying), .required = settings.required});
     }
     if (copies.empty())
         throw Error{Fault::invalid, config_.file.string() + " names no [[repository]]"}.hint(
             "Add one: name = \"local\", url = \"file:///…\".");
     return std::make_shared<Copies>(std::move(copies));
+}
+
+std::uint64_t App::retries_of(const RepositoryName& copy) const {
+    const auto store = stores_.find(copy);
+    return store == stores_.end() ? 0 : store->second->retries();
 }
 
 std::filesystem::path App::keys_file() const {

@@ -1,6 +1,7 @@
 /// The composition: configuration to stores, repository and sources. Each command opens what it needs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "repository/repository.hpp"
 
 namespace varve {
+
+class RetryingStore;
 
 /// Drivers and stores, as the configuration must know them.
 KnownKinds known_kinds();
@@ -25,6 +28,8 @@ public:
 
     /// The stores of the configuration, retrying; nothing is asked of them.
     std::shared_ptr<Copies> make_copies();
+    /// Requests to one of them that were tried again, so far.
+    std::uint64_t retries_of(const RepositoryName& copy) const;
     /// The keys held here. Fault::missing (exit 10) with the remedy `varve init`.
     KeyRing read_keys() const;
     std::filesystem::path keys_file() const;
@@ -45,6 +50,7 @@ private:
     Runtime& runtime_;
     Config config_;
     std::shared_ptr<Copies> copies_;
+    std::map<RepositoryName, std::shared_ptr<RetryingStore>> stores_;
     std::unique_ptr<Repository> repository_;
     std::unique_ptr<JobContext> jobs_;
     std::map<SourceName, std::unique_ptr<Source>> sources_;

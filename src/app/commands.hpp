@@ -8,7 +8,9 @@
 #include "cli/results.hpp"
 #include "jobs/log_job.hpp"
 #include "jobs/wal_job.hpp"
+#include "service/notice_sender.hpp"
 #include "service/service.hpp"
+#include "service/status_board.hpp"
 
 namespace varve {
 
@@ -37,8 +39,13 @@ Task<std::optional<Error>> diff_files(App& app, cli::DiffFilesRequest request, c
 Task<> print_files(App& app, cli::CatFilesRequest request);
 
 Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* service);
-Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service);
+/// `board`: of the service that this runs in.
+Task<cli::StatusResult> status(App& app, cli::StatusRequest request, StatusBoard* board);
 Task<cli::VerifyResult> verify(App& app, cli::VerifyRequest request);
+/// The receivers of notices, as [[notify]] names them.
+std::vector<NoticeTarget> notice_targets(const Config& config);
+/// Sends a test to each of them. `app` need not be open. Fault::invalid when there is none.
+Task<cli::NotifyTestResult> test_notices(App& app);
 Task<cli::RetentionPlanResult> plan_retention(App& app, cli::RetentionPlanRequest request);
 
 /// `app` is not open: there is no repository yet.

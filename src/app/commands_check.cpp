@@ -37,42 +37,6 @@ cli::SourceCheckRow row_of(const Source& source, const SourceCheck& check) {
     return row;
 }
 
-const ServedState* find_state(const std::vector<ServedState>& states, const SourceName& name) {
-    const auto found = std::ranges::find(states, name.text(), &ServedState::name);
-    return found == states.end() ? nullptr : &*found;
-}
-
-/// What the service's follower knows, per copy: a required copy is as old as the log that waits for all of them. Of another copy
-/// only the newest object is known: while it is behind, nobody knows since when.
-ServiceView view_of(const ServedState& state, const Copies& copies, Instant now) {
-    ServiceView view{.follows = state.follows,
-                     .connected = state.log.connected,
-                     .backing_up = state.backing_up,
-                     .log_problem = state.log.problem,
-                     .log_remedy = state.log.remedy,
-                     .backup_problem = state.last_backup_problem,
-                     .durable_through = state.log.durable_through,
-                     .durable = {},
-                     .next_backup = state.next_backup,
-                     .gaps = state.log.gaps};
-    const auto lag = state.log.waiting_since ? now - *state.log.waiting_since : std::chrono::microseconds{0};
-    for (const auto& [name, position] : state.log.copies.durable) {
-        auto& copy = view.durable[name];
-        copy.position = position.text;
-        copy.time = state.log.copies.durable_since.at(name);
-    }
-    for (const auto& [name, problem] : state.log.copies.failing) view.durable[name].problem = problem;
-    for (const auto& configured : copies.all()) {
-        const auto shown = view.durable.find(configured.name);
-        if (shown == view.durable.end()) continue;
-        auto& copy = shown->second;
-        copy.required = configured.required;
-        const bool newest = state.log.durable && copy.position == state.log.durable->text;
-        if (copy.required || (newest && copy.problem.empty())) copy.lag = lag;
-    }
-    return view;
-}
-
 cli::State state_of(Verdict verdict) {
     switch (verdict) {
         case Verdict::ok:
@@ -87,7 +51,7 @@ cli::State state_of(Verdict verdict) {
     throw Error{Fault::defect, "unknown verdict"};
 }
 
-cli::SourceRow row_of(const Source& source, const SourceStatus& status, bool has_log) {
+cli::SourceRow row_of(const Source& source, const SourceStatus& status) {
     cli::SourceRow row;
     row.name = status.source;
     row.driver = status.driver;
@@ -101,7 +65,7 @@ cli::SourceRow row_of(const Source& source, const SourceStatus& status, bool has
                                              .bytes_source = structure.bytes_source(),
                                              .bytes_stored = structure.bytes_stored()};
     }
-    if (has_log) {
+    if (status.has_log) {
         row.log.emplace();
         row.log->position = status.log_position;
         for (const auto& [name, copy] : status.durable)
@@ -116,6 +80,7 @@ cli::SourceRow row_of(const Source& source, const SourceStatus& status, bool has
                             .time = hole.last_commit_before,
                             .reason = hole.reason});
     row.next_backup = status.next_backup;
+    row.backing_up = status.service && status.service->backing_up;
     return row;
 }
 
@@ -132,19 +97,15 @@ Task<cli::CheckResult> check(App& app, cli::CheckRequest request, Service* servi
     co_return result;
 }
 
-Task<cli::StatusResult> status(App& app, cli::StatusRequest request, Service* service) {
-    const auto now = app.runtime().clock().now();
-    cli::StatusResult result{.sources = {}, .service = service != nullptr, .now = now};
-    const auto states = service != nullptr ? service->states() : std::vector<ServedState>{};
+Task<cli::StatusResult> status(App& app, cli::StatusRequest request, StatusBoard* board) {
+    cli::StatusResult result{.sources = {}, .service = board != nullptr, .now = app.runtime().clock().now()};
     for (auto* source : sources_of(app, request.source)) {
-        std::optional<ServiceView> view;
-        const auto* state = find_state(states, source->setup.name);
-        if (state != nullptr) view = view_of(*state, app.jobs().repository.copies(), now);
-        const auto status = co_await status_of(app.jobs(), *source, view);
-        const bool has_log = source->driver->traits().has_log && source->setup.log != LogRoute::off;
-        auto row = row_of(*source, status, has_log);
-        row.backing_up = state != nullptr && state->backing_up;
-        result.sources.push_back(std::move(row));
+        SourceStatus status;
+        if (board != nullptr && board->has(source->setup.name))
+            status = co_await board->look(source->setup.name);
+        else
+            status = co_await status_of(app.jobs(), *source, std::nullopt);
+        result.sources.push_back(row_of(*source, status));
     }
     co_return result;
 }

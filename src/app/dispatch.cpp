@@ -143,6 +143,10 @@ public:
         };
         return by_service<cli::MarkResult>({{"source", request.source.text()}, {"name", request.name}}, absent);
     }
+    /// The service may hold secrets that are given to it alone (systemd credentials); without it, they are this process's.
+    cli::Answer operator()(const cli::NotifyTestRequest&) {
+        return by_service<cli::NotifyTestResult, Needs::nothing>(json::object(), [](App& app) { return test_notices(app); });
+    }
     /// Only the service knows what was followed: without it the server must try again later.
     cli::Answer operator()(const cli::WalPushRequest& request) {
         const auto file = std::filesystem::absolute(request.file);
@@ -264,8 +268,9 @@ private:
         co_return co_await act(app, std::move(request), more...);
     }
 
+    enum class Needs { repository, nothing };  ///< of what is to be opened in this process
     /// The service when it is up, else this process.
-    template <class R, class Local>
+    template <class R, Needs needs = Needs::repository, class Local>
     cli::Answer by_service(json arguments, Local local) {
         auto& app = make_app();
         const auto socket = app.config().service.socket;
@@ -279,6 +284,7 @@ private:
         };
         if (const auto reply = run(app, call))
             return cli::answer_of(*reply, cli::to_text(cli::result_of<R>(*reply)), line_.globals.json);
+        if constexpr (needs == Needs::nothing) return answer(run(app, local));
         auto make = [&](App& opened) { return opened_and(opened, local); };
         return answer(run(app, make));
     }

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "app/commands.hpp"
+#include "app/outside.hpp"
 #include "cli/progress.hpp"
 #include "cli/reply.hpp"
 #include "jobs/check_job.hpp"
@@ -33,7 +34,8 @@ SourceName the_source(const json& arguments) {
 /// Commands of the control socket. Who may do what follows from the peer's credentials: service/rights.hpp.
 class Desk {
 public:
-    Desk(App& app, Service& service, Authorities authorities) : app_{app}, service_{service}, authorities_{authorities} {}
+    Desk(App& app, Service& service, StatusBoard& board, Authorities authorities)
+        : app_{app}, service_{service}, board_{board}, authorities_{authorities} {}
 
     Task<json> answer(std::string command, json arguments, Peer peer, SendProgress send_progress) {
         try {
@@ -54,11 +56,15 @@ private:
         require(peer, command == "status" || command == "log known" ? Right::look : Right::act, command);
         if (command == "backup run") co_return co_await back_up(arguments, std::move(send_progress));
         if (command == "status") {
-            const auto result = co_await status(app_, {.source = source_in(arguments)}, &service_);
+            const auto result = co_await status(app_, {.source = source_in(arguments)}, &board_);
             co_return cli::reply_of(command, result);
         }
         if (command == "check") {
             const auto result = co_await check(app_, {.source = source_in(arguments)}, &service_);
+            co_return cli::reply_of(command, result);
+        }
+        if (command == "notify test") {
+            const auto result = co_await test_notices(app_);
             co_return cli::reply_of(command, result);
         }
         if (command == "mark") co_return co_await mark(the_source(arguments), arguments.at("name").get<std::string>());
@@ -164,6 +170,7 @@ private:
 
     App& app_;
     Service& service_;
+    StatusBoard& board_;
     Authorities authorities_;
     std::map<SourceName, std::string> data_directories_;
 };
@@ -179,11 +186,17 @@ Task<> serve(App& app) {
                     std::move(served),
                     {.socket = app.config().service.socket, .backups_at_once = app.config().limits.backups_at_once}};
     const auto authorities = co_await on_pool(app.runtime().pools().blocking, &find_authorities);
-    Desk desk{app, service, authorities};
+    Outside outside{app, service, co_await asio::this_coro::executor};
+    Desk desk{app, service, outside.board(), authorities};
     auto answer = [&desk](std::string command, json arguments, Peer peer, SendProgress send_progress) {
         return desk.answer(std::move(command), std::move(arguments), peer, std::move(send_progress));
     };
-    co_await service.run(answer);
+    auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(outside.run());
+        co_await service.run(answer);
+        group.request_stop();
+    };
+    co_await in_group(body);
 }
 
 }  // namespace varve

@@ -23,6 +23,7 @@ CommandTree::CommandTree() : root_{"Varve archives databases continuously and gi
     add_retention();
     add_key();
     add_source();
+    add_notify();
     add_config();
     add_manual(root_);
 }
@@ -148,6 +149,11 @@ void CommandTree::add_source() {
     auto [retire, retire_request] = command<SourceRetireRequest>(
         source, "retire", "Give back what is held on the server; backups stay until they expire", Changes::something);
     add_text(*retire, "NAME", "", retire_request->source, "The source")->required();
+}
+
+void CommandTree::add_notify() {
+    auto& notify = group("notify", "Who is told when something is wrong");
+    command<NotifyTestRequest>(notify, "test", "Send a test to every receiver of notifications", Changes::something);
 }
 
 void CommandTree::add_config() {

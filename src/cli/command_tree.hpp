@@ -50,6 +50,7 @@ private:
     void add_retention();
     void add_key();
     void add_source();
+    void add_notify();
     void add_config();
 
     CLI::App root_;

@@ -58,6 +58,9 @@ struct Steps {
             {"Open an object with " + (request.recovery_kit ? request.recovery_kit->string() : "the recovery kit") + " alone.",
              "Note in the state directory when it was proven."}};
     }
+    std::optional<DryRunResult> operator()(const NotifyTestRequest&) const {
+        return DryRunResult{{"Send a test to every receiver that a [[notify]] names."}};
+    }
     std::optional<DryRunResult> operator()(const SourceAdoptRequest& request) const {
         return DryRunResult{{"Accept the server that answers now as " + request.source.text() + "."}};
     }

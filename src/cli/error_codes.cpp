@@ -38,6 +38,7 @@ constexpr std::array own_words{
     OwnWord{"fewer_copies", Fault::unreachable},
     OwnWord{"source_failed", Fault::refused},
     OwnWord{"check_failed", Fault::invalid},
+    OwnWord{"notify_failed", Fault::unreachable},
 };
 
 struct OwnExit {

@@ -59,6 +59,16 @@ void fields(auto& visit, Is<SourceChangeResult> auto& it) {
     visit("notes", it.notes);
 }
 
+void fields(auto& visit, Is<NotifyTestRow> auto& it) {
+    visit("receiver", it.receiver);
+    visit("place", it.place);
+    visit("ok", it.ok);
+    visit("problem", it.problem);
+    visit("remedy", it.remedy);
+}
+
+void fields(auto& visit, Is<NotifyTestResult> auto& it) { visit("receivers", it.receivers); }
+
 void fields(auto& visit, Is<ConfigProblemRow> auto& it) {
     visit("place", it.place);
     visit("what", it.what);
@@ -102,6 +112,7 @@ nlohmann::json to_json(const KeyListResult& result) { return encoded(result); }
 nlohmann::json to_json(const KeyExportResult& result) { return encoded(result); }
 nlohmann::json to_json(const KeyProveResult& result) { return encoded(result); }
 nlohmann::json to_json(const SourceChangeResult& result) { return encoded(result); }
+nlohmann::json to_json(const NotifyTestResult& result) { return encoded(result); }
 nlohmann::json to_json(const ConfigCheckResult& result) { return encoded(result); }
 nlohmann::json to_json(const ConfigShowResult& result) { return encoded(result); }
 nlohmann::json to_json(const VersionResult& result) { return encoded(result); }
@@ -109,6 +120,7 @@ nlohmann::json to_json(const CompletionResult& result) { return encoded(result);
 nlohmann::json to_json(const DryRunResult& result) { return encoded(result); }
 void from_json(const nlohmann::json& json, KeyProveResult& result) { decode(json, result); }
 void from_json(const nlohmann::json& json, SourceChangeResult& result) { decode(json, result); }
+void from_json(const nlohmann::json& json, NotifyTestResult& result) { decode(json, result); }
 void from_json(const nlohmann::json& json, DryRunResult& result) { decode(json, result); }
 
 }  // namespace varve::cli

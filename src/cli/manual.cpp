@@ -56,6 +56,9 @@ Exit codes: 0, 3 stored but with unreadable entries or bad pages, 4 on fewer rep
 Examples:
   varve backup run pg/main
   varve backup run pg/main shop/uploads --json)"},
+        {"notify test",
+         R"(Sends a test to every [[notify]] of the configuration, whatever its `on` says, and tells who took it. Runs in the service when
+one is up, with the service's secrets. Exit code 1 when one did not take it.)"},
         {"log follow",
          R"(Ships what the server writes until it is interrupted; SIGINT makes what was received durable first. Fails with exit
 code 11 while the service follows this source.)"},

@@ -163,6 +163,8 @@ struct KeyProveRequest {
     std::optional<std::filesystem::path> recovery_kit;  ///< nothing: where `init` wrote it
 };
 
+struct NotifyTestRequest {};
+
 struct ConfigCheckRequest {};
 struct ConfigShowRequest {};
 
@@ -182,7 +184,7 @@ using Request = std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequ
                              BackupShowRequest, LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest,
                              RestorePlanRequest, RestoreRunRequest, ListFilesRequest, FindFilesRequest, CatFilesRequest,
                              DiffFilesRequest, WalPushRequest, WalFetchRequest, VerifyRequest, RetentionPlanRequest,
-                             KeyListRequest, KeyExportRequest, KeyProveRequest, ConfigCheckRequest, ConfigShowRequest,
-                             SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+                             KeyListRequest, KeyExportRequest, KeyProveRequest, NotifyTestRequest, ConfigCheckRequest,
+                             ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

@@ -70,6 +70,17 @@ struct SourceChangeResult {
     std::vector<std::string> notes;
 };
 
+/// One [[notify]] entry, and whether a test arrived.
+struct NotifyTestRow {
+    std::string receiver;  ///< "webhook to chat.example"
+    std::string place;
+    bool ok = true;
+    std::string problem, remedy;
+};
+struct NotifyTestResult {
+    std::vector<NotifyTestRow> receivers;
+};
+
 /// One mistake in the configuration.
 struct ConfigProblemRow {
     std::string place, what, remedy;
@@ -109,6 +120,7 @@ nlohmann::json to_json(const KeyListResult& result);
 nlohmann::json to_json(const KeyExportResult& result);
 nlohmann::json to_json(const KeyProveResult& result);
 nlohmann::json to_json(const SourceChangeResult& result);
+nlohmann::json to_json(const NotifyTestResult& result);
 nlohmann::json to_json(const ConfigCheckResult& result);
 nlohmann::json to_json(const ConfigShowResult& result);
 nlohmann::json to_json(const VersionResult& result);
@@ -116,6 +128,7 @@ nlohmann::json to_json(const CompletionResult& result);
 nlohmann::json to_json(const DryRunResult& result);
 void from_json(const nlohmann::json& json, KeyProveResult& result);
 void from_json(const nlohmann::json& json, SourceChangeResult& result);
+void from_json(const nlohmann::json& json, NotifyTestResult& result);
 void from_json(const nlohmann::json& json, DryRunResult& result);
 std::string to_text(const InitResult& result);
 std::string to_text(const DiscoverResult& result);
@@ -123,11 +136,14 @@ std::string to_text(const KeyListResult& result);
 std::string to_text(const KeyExportResult& result);
 std::string to_text(const KeyProveResult& result);
 std::string to_text(const SourceChangeResult& result);
+std::string to_text(const NotifyTestResult& result);
 std::string to_text(const ConfigCheckResult& result);
 std::string to_text(const ConfigShowResult& result);
 std::string to_text(const VersionResult& result);
 std::string to_text(const CompletionResult& result);
 std::string to_text(const DryRunResult& result);
+/// When one did not take the test: exit 1.
+std::optional<Error> shortfall_of(const NotifyTestResult& result);
 /// When there is a problem: exit 2.
 std::optional<Error> shortfall_of(const ConfigCheckResult& result);
 

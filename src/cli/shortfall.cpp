@@ -87,6 +87,16 @@ std::optional<Error> shortfall_of(const LogGapsResult& result) {
         .hint("Instants inside cannot be had; a base backup after the gap makes every later one reachable.");
 }
 
+std::optional<Error> shortfall_of(const NotifyTestResult& result) {
+    for (const auto& row : result.receivers) {
+        if (row.ok) continue;
+        auto error = Error{Fault::unreachable, row.receiver + " did not take the test: " + row.problem};
+        if (!row.remedy.empty()) error.hint(row.remedy);
+        return std::move(error).with("place", row.place).code("notify_failed", 1);
+    }
+    return {};
+}
+
 std::optional<Error> shortfall_of(const ConfigCheckResult& result) {
     if (result.problems.empty()) return {};
     const auto& first = result.problems.front();

@@ -68,6 +68,15 @@ std::string to_text(const SourceChangeResult& result) {
     return text;
 }
 
+std::string to_text(const NotifyTestResult& result) {
+    std::string text;
+    for (const auto& row : result.receivers) {
+        text += printable(row.receiver) + ": " + (row.ok ? "took the test" : "FAILED, " + printable(row.problem)) + "\n";
+        if (!row.remedy.empty()) text += "  " + printable(row.remedy) + "\n";
+    }
+    return text;
+}
+
 std::string to_text(const ConfigCheckResult& result) {
     const auto notices = rows_text(result.without_effect);
     if (!result.problems.empty()) return rows_text(result.problems) + notices;

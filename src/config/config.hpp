@@ -78,11 +78,19 @@ struct ServiceSettings {
     std::optional<HttpAddress> http;  ///< nothing: off
 };
 
+/// How a webhook's body is made.
+enum class NotifyForm { json, slack, ntfy, discord, teams };
+
 struct NotifySettings {
-    std::set<std::string> on;  ///< failure, recovery, stale
-    std::string url;
-    std::string secret;  ///< a reference, or empty
-    std::string body;    ///< template of a webhook's body, or empty
+    std::set<std::string> on;  ///< failure, recovery, stale, digest, alive
+    std::string url;           ///< or a reference to it
+    NotifyForm form = NotifyForm::json;
+    std::string secret, token, password;  ///< references, or empty: HMAC key, bearer token, of the mail server
+    std::string body;                     ///< template of a webhook's body, or empty
+    std::string from;                     ///< of mail
+    std::vector<std::string> to;          ///< of mail
+    bool insecure = false;                ///< no TLS
+    std::chrono::microseconds every{};    ///< between two signs of life
     std::string place;
 };
 

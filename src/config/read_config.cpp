@@ -82,6 +82,7 @@ ConfigResult read_config(const std::vector<ConfigText>& texts, const KnownKinds&
     config.zone = defaults.zone;
     config.sources = read_sources(files, known, defaults);
     read_service(files, config);
+    config.notify = read_notify(files);
     root.finish("the configuration");
 
     config.effective = std::move(reading.effective);

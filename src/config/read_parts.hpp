@@ -21,7 +21,8 @@ RetentionRule read_retention(Section& section, const RetentionRule& fallback, So
 
 std::vector<RepositorySettings> read_repositories(ConfigFiles& files, const KnownKinds& known);
 std::vector<SourceSettings> read_sources(ConfigFiles& files, const KnownKinds& known, const SourceDefaults& defaults);
-void read_service(ConfigFiles& files, Config& config);  ///< [limits], [log], [service], [[notify]]
+void read_service(ConfigFiles& files, Config& config);  ///< [limits], [log], [service]
+std::vector<NotifySettings> read_notify(ConfigFiles& files);
 
 /// Notes a secret that stands in a connection string or URL.
 void refuse_password_inside(Reading& reading, const std::string& place, const std::string& key, const std::string& text);

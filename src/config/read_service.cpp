@@ -47,27 +47,6 @@ void read_log_settings(ConfigFiles& files, Config& config) {
     section.finish("[log]");
 }
 
-NotifySettings read_notify(Section& section) {
-    NotifySettings notify;
-    notify.place = section.place();
-    for (const auto& event : section.list("on", {"failure", "recovery", "stale"})) {
-        if (event != "failure" && event != "recovery" && event != "stale")
-            section.reading().note(section.place("on"), "there is no event \"" + event + "\"",
-                                   "One of \"failure\", \"recovery\", \"stale\".");
-        notify.on.insert(event);
-    }
-    notify.url = section.text("url", "");
-    section.reading().effective.back().value =
-        quoted(notify.url.substr(0, notify.url.find('/', notify.url.find("://") + 3)) + "/…");
-    if (!std::regex_search(notify.url, std::regex{"^(https?://.|smtps?://.|exec:/.)"}))
-        section.reading().note(section.place("url"), "`url` of a [[notify]] must begin with https://, smtp:// or exec:/");
-    refuse_password_inside(section.reading(), section.place("url"), "url", notify.url);
-    notify.secret = section.secret("secret", "");
-    notify.body = section.text("body", "");
-    section.finish("[[notify]]");
-    return notify;
-}
-
 }  // namespace
 
 void read_service(ConfigFiles& files, Config& config) {
@@ -79,7 +58,6 @@ void read_service(ConfigFiles& files, Config& config) {
         section.reading().note(section.place("socket"), "`socket` must be an absolute path");
     config.service.http = section.parsed("http", "127.0.0.1:9971", parse_address);
     section.finish("[service]");
-    for (auto& notify : files.tables("notify")) config.notify.push_back(read_notify(notify));
 }
 
 }  // namespace varve

@@ -23,7 +23,6 @@ constexpr std::array later{
     Later{"[schedule]", "drill", "drills"},
     Later{"[limits]", "upload_rate", "the complete service"},
     Later{"[log]", "format", "the complete service"},
-    Later{"[service]", "http", "the complete service"},
 };
 
 /// Turned off is what it is in this version anyway.
@@ -43,7 +42,6 @@ std::vector<ConfigProblem> without_effect(const Config& config) {
         for (const auto& [section, key, what] : later)
             if (value.section.starts_with(section) && value.key.starts_with(key) && value.place != "default" && !is_off(value))
                 note(value.place, value.key, what);
-    for (const auto& notify : config.notify) note(notify.place, "[[notify]]", "the complete service");
     return notices;
 }
 

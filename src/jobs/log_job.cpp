@@ -334,6 +334,7 @@ FollowState LogFollower::state() const {
     if (state_->shipper) {
         shown.durable = state_->shipper->durable();
         shown.waiting_since = state_->shipper->waiting_since();
+        shown.waiting_bytes = state_->shipper->held_bytes();
         shown.durable_through = state_->shipper->durable_through();
     }
     if (state_->store) shown.copies = state_->store->state();

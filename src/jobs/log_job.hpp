@@ -19,6 +19,7 @@ struct FollowState {
     bool connected = false;
     std::optional<LogPosition> durable;      ///< on every required copy
     std::optional<Instant> waiting_since;    ///< when the oldest log that is not durable yet was received
+    std::uint64_t waiting_bytes = 0;         ///< of log that was received and is not durable yet
     std::optional<Instant> durable_through;  ///< every commit up to then, by the source's clock, is durable
     LogStoreState copies;
     std::string problem;  ///< the last failure, empty when following

@@ -22,6 +22,12 @@ const CopyLag* worst_lag(const SourceStatus& status) {
     return worst;
 }
 
+std::string behind(const CopyLag& copy) {
+    return "the log is " + std::to_string(copy.lag->count() / 1'000'000) + " s behind" +
+           (copy.problem.empty() ? "" : ": " + copy.problem);
+}
+constexpr const char* look_behind = "Look at the repository that is behind.";
+
 /// A copy that is not required delays nothing, and whoever counts on it must hear that it misses something.
 std::optional<std::string> trouble_of_optional_copies(const SourceStatus& status, const StatusRules& rules) {
     for (const auto& [name, copy] : status.durable) {
@@ -65,8 +71,19 @@ Task<std::vector<LostLog>> lost_log(JobContext& context, SourceName source, cons
 
 }  // namespace
 
+StatusRules rules_for(const SourceSetup& setup) {
+    StatusRules rules;
+    const std::chrono::microseconds least = std::chrono::seconds{1};
+    rules.lag_warned = setup.ship_interval + std::max(setup.ship_interval / 2, least);
+    rules.lag_max = std::max(rules.lag_max, 3 * setup.ship_interval);
+    return rules;
+}
+
 void judge(SourceStatus& status, const ServiceView* service, bool has_log, Instant now, const StatusRules& rules) {
     const auto name = status.source.text();
+    if (!status.archive_problem.empty())
+        return set(status, Verdict::failed, "the archive cannot be read: " + status.archive_problem,
+                   "Ask for what is wrong with: varve check.");
     if (!status.last_backup)
         return set(status, Verdict::failed,
                    service == nullptr || service->backup_problem.empty() ? "there is no backup yet"
@@ -76,14 +93,13 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
         return set(status, Verdict::failed, words_of(*status.base_need), "Take one with: varve backup run " + name);
     if (service != nullptr && !service->log_problem.empty())
         return set(status, Verdict::failed, "the log is not followed: " + service->log_problem, service->log_remedy);
-    if (const auto* lag = worst_lag(status); lag != nullptr && *lag->lag > rules.lag_max)
-        return set(status, Verdict::failed,
-                   "the log is " + std::to_string(lag->lag->count() / 1'000'000) + " s behind" +
-                       (lag->problem.empty() ? "" : ": " + lag->problem),
-                   "Look at the repository that is behind.");
+    const auto* lag = worst_lag(status);
+    if (lag != nullptr && *lag->lag > rules.lag_max) return set(status, Verdict::failed, behind(*lag), look_behind);
     if (has_log && service == nullptr)
         return set(status, Verdict::unknown, "no service answers, so nothing is known of the newest log",
                    "Start it with: varve serve");
+    if (service != nullptr && service->follows && !service->connected)
+        return set(status, Verdict::unknown, "the log is not followed yet", "Wait a moment, then ask again.");
     if (service != nullptr && !service->backup_problem.empty())
         return set(status, Verdict::failed, "the last backup failed: " + service->backup_problem,
                    "Run it by hand with: varve backup run " + name);
@@ -94,6 +110,7 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
     if (!status.damaged.empty())
         return set(status, Verdict::failed, "the manifest of backup " + status.damaged.front().text() + " is damaged",
                    "varve verify names the object; take a new backup with: varve backup run " + name);
+    if (lag != nullptr && *lag->lag > rules.lag_warned) return set(status, Verdict::warning, behind(*lag), look_behind);
     if (!status.forks.empty())
         return set(status, Verdict::warning,
                    "the log has forked: other bytes than streamed are archived as " + status.forks.front(),
@@ -113,13 +130,18 @@ void judge(SourceStatus& status, const ServiceView* service, bool has_log, Insta
     set(status, Verdict::ok, has_log ? "backed up, and the log is on every required repository" : "backed up", "");
 }
 
-Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<ServiceView> service) {
+Task<SourceStatus> archived_status(JobContext& context, Source& source, std::optional<Instant> known_through) {
     SourceStatus status;
     status.source = source.setup.name;
     status.driver = source.setup.driver;
-    const bool has_log = source.driver->traits().has_log && source.setup.log != LogRoute::off;
-    const auto view = co_await read_archive(context, source, service ? service->durable_through : std::nullopt);
-    if (!view.backups.empty()) status.last_backup = view.backups.front();
+    status.has_log = source.driver->traits().has_log && source.setup.log != LogRoute::off;
+    const auto view = co_await read_archive(context, source, known_through);
+    if (!view.backups.empty()) {
+        status.last_backup = view.backups.front();
+        status.last_backup->structure.clear_packs();  // nobody asks for them here, and there may be many thousands
+    }
+    for (const auto& backup : view.backups)  // newest first: the first one that a copy has stays
+        for (const auto& copy : backup.name.copies) status.backed_up.try_emplace(copy, from_format(backup.structure.stop_time()));
     for (const auto& damaged : view.damaged) status.damaged.push_back(damaged.name.id);
     if (const auto& unreadable = view.log.unreadable(); !unreadable.empty())
         status.unreadable_log = unreadable.front().error.sentence();
@@ -129,11 +151,24 @@ Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<
         if (log.lineage.facts.contains("forked_from")) status.forks.push_back(log.lineage.name.text());
     status.gaps = co_await lost_log(context, source.setup.name, view.content);
     status.base_need = base_need(view.content);
-    if (service) {
-        status.durable = service->durable;
-        status.next_backup = service->next_backup;
+    status.archive_read = context.clock.now();
+    co_return status;
+}
+
+void complete_status(SourceStatus& status, std::optional<ServiceView> service, Instant now, const StatusRules& rules) {
+    status.service = std::move(service);
+    if (status.service) {
+        status.durable = status.service->durable;
+        status.next_backup = status.service->next_backup;
     }
-    judge(status, service ? &*service : nullptr, has_log, context.clock.now(), {});
+    if (!status.archive_read && status.archive_problem.empty())
+        return set(status, Verdict::unknown, "the archive was not read yet", "Wait a moment, then ask again.");
+    judge(status, status.service ? &*status.service : nullptr, status.has_log, now, rules);
+}
+
+Task<SourceStatus> status_of(JobContext& context, Source& source, std::optional<ServiceView> service) {
+    auto status = co_await archived_status(context, source, service ? service->durable_through : std::nullopt);
+    complete_status(status, std::move(service), context.clock.now(), rules_for(source.setup));
     co_return status;
 }
 

@@ -2,6 +2,8 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
+
 #include "jobs/archive_view.hpp"
 #include "policy/backoff.hpp"
 #include "policy/base_need.hpp"
@@ -32,6 +34,7 @@ struct Served {
     std::optional<LineageName> followed_before;  ///< the lineage that was looked at last
     bool backing_up = false;
     std::string last_problem;
+    BackupTally backups;
     std::optional<Instant> next_backup;
 
     Source& source() const { return *plan.source; }
@@ -88,6 +91,7 @@ Task<BackupReport> Service::State::back_up(Served& source, BackupOptions options
     const auto slot = co_await backup_slots->take(1);
     auto met = std::exchange(source.wish, std::nullopt);
     source.backing_up = true;
+    source.backups.last_begun = context.clock.now();
     std::exception_ptr failure;
     std::optional<BackupReport> report;
     try {
@@ -98,8 +102,11 @@ Task<BackupReport> Service::State::back_up(Served& source, BackupOptions options
     source.backing_up = false;
     if (failure) {
         if (!source.wish) source.wish = std::move(met);
+        if (!is_stop(failure)) ++source.backups.failed;
         std::rethrow_exception(failure);
     }
+    ++source.backups.made;
+    source.backups.last_duration = report->duration;
     source.last_problem.clear();
     source.wake.notify();
     co_return std::move(*report);
@@ -270,24 +277,24 @@ Task<> Service::run(HandleCommand answer) {
     if (ended) std::rethrow_exception(ended);
 }
 
-std::vector<ServedState> Service::states() const {
-    std::vector<ServedState> states;
-    for (const auto& source : state_->served) {
-        ServedState shown{.name = source->name(),
-                          .log = {},
-                          .follows = source->follower != nullptr,
-                          .backing_up = source->backing_up,
-                          .last_backup_problem = source->last_problem,
-                          .next_backup = source->next_backup};
-        if (source->follower) shown.log = source->follower->state();
-        if (shown.log.connected) source->follow_failure.reset();
-        if (const auto& ended = source->follow_failure; ended && shown.log.problem.empty()) {
-            shown.log.problem = ended->sentence();
-            shown.log.remedy = ended->remedy();
-        }
-        states.push_back(std::move(shown));
+std::optional<ServedState> Service::find_state(const std::string& name) const {
+    const auto found = std::ranges::find(state_->served, name, [](const auto& source) { return source->name(); });
+    if (found == state_->served.end()) return {};
+    auto& source = **found;
+    ServedState shown{.name = name,
+                      .log = {},
+                      .follows = source.follower != nullptr,
+                      .backing_up = source.backing_up,
+                      .last_backup_problem = source.last_problem,
+                      .backups = source.backups,
+                      .next_backup = source.next_backup};
+    if (source.follower) shown.log = source.follower->state();
+    if (shown.log.connected) source.follow_failure.reset();
+    if (const auto& ended = source.follow_failure; ended && shown.log.problem.empty()) {
+        shown.log.problem = ended->sentence();
+        shown.log.remedy = ended->remedy();
     }
-    return states;
+    return shown;
 }
 
 Task<BackupReport> Service::back_up(std::string source, BackupOptions options) {

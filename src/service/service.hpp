@@ -9,6 +9,7 @@
 
 #include "jobs/backup_job.hpp"
 #include "jobs/log_job.hpp"
+#include "jobs/status_job.hpp"
 #include "policy/calendar.hpp"
 #include "service/control.hpp"
 
@@ -32,6 +33,7 @@ struct ServedState {
     bool follows = false;
     bool backing_up = false;
     std::string last_backup_problem;
+    BackupTally backups;
     std::optional<Instant> next_backup;
 };
 
@@ -45,7 +47,8 @@ public:
     /// half-done is visible. `answer` handles the commands of the control socket.
     Task<> run(HandleCommand answer);
 
-    std::vector<ServedState> states() const;
+    /// Nothing for an unknown source.
+    std::optional<ServedState> find_state(const std::string& source) const;
     /// One backup now, in turn with the scheduled ones. Fault::missing for an unknown source.
     Task<BackupReport> back_up(std::string source, BackupOptions options);
     /// The follower of a source, or nullptr when its log is not followed. One that failed is replaced: ask again for a new

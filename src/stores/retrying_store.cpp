@@ -54,6 +54,7 @@ Task<> RetryingStore::repeat(std::string step, std::function<Task<>(unsigned)> c
         const auto pause = pause_after(try_number);
         const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(pause).count();
         log(LogLevel::warning, name_, step + " is tried again in " + std::to_string(milliseconds) + " ms: " + failure->what());
+        ++retries_;
         co_await clock_.sleep_for(pause);
     }
 }

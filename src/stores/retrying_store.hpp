@@ -34,6 +34,8 @@ public:
     Task<> list(std::string prefix, std::string after, ObjectVisitor& visitor) override;
     Task<> remove(ObjectKey key) override;
     Task<Instant> now() override;
+    /// Calls that were sent again, so far.
+    std::uint64_t retries() const noexcept { return retries_; }
 
 private:
     Task<> repeat(std::string step, std::function<Task<>(unsigned try_number)> call);
@@ -44,6 +46,7 @@ private:
     std::string name_;
     RetryLimits limits_;
     std::mt19937_64 random_;
+    std::uint64_t retries_ = 0;
 };
 
 }  // namespace varve

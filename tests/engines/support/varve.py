@@ -53,6 +53,7 @@ class Varve:
         self.ship_interval = ship_interval
         self.repositories = [{"name": "local", "url": f"file://{self.repository}"}]
         self.sources = []
+        self.notify = []
         self.sections = {}
         self.child = None
         self.log = self.directory / "serve.log"
@@ -68,7 +69,7 @@ class Varve:
 
     def write(self):
         lines = [f'state_dir = "{self.directory}/state"', f'keys = "file:{self.directory}/varve.keys"']
-        for kind, entries in (("repository", self.repositories), ("source", self.sources)):
+        for kind, entries in (("repository", self.repositories), ("source", self.sources), ("notify", self.notify)):
             for entry in entries:
                 lines += ["", f"[[{kind}]]"] + [f"{key} = {toml(value)}" for key, value in entry.items()]
         sections = {"service": {"socket": f"{self.directory}/varve.sock", "http": ""}, "schedule": {"backup": "daily 02:00"}, **self.sections}

@@ -60,6 +60,7 @@ TEST_CASE("each command line is known by the words of its command") {
         "wal-fetch|--source pg/main 000000010000000000000003 pg_wal/RECOVERYXLOG",
         "verify",
         "retention plan|pg/main --days 7",
+        "notify test",
         "key list",
         "key export|--role restore",
         "key prove",
@@ -89,10 +90,10 @@ TEST_CASE("global options stand before or after the command's own") {
 }
 
 TEST_CASE("every command that changes something can be run dry, and no other") {
-    const std::string changes =
-        GENERATE(values<std::string>({"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a",
-                                      "wal-push --source pg/main f", "source adopt pg/main", "source retire pg/main", "check",
-                                      "verify", "key export --role restore --to /k", "key prove", "wal-fetch --plan p f t"}));
+    const std::string changes = GENERATE(values<std::string>(
+        {"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a", "wal-push --source pg/main f",
+         "source adopt pg/main", "source retire pg/main", "check", "notify test", "verify", "key export --role restore --to /k",
+         "key prove", "wal-fetch --plan p f t"}));
 
     CHECK(parsed(changes + " --dry-run").globals.dry_run);
     CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
@@ -123,6 +124,7 @@ TEST_CASE("a dry run tells the steps of every command that changes something, bu
          {"Ask every repository and pg/main what they are like.",
           "Make a restore point in the log of each source that the service follows, and wait until it is durable on every "
           "required repository."}},
+        {"notify test", {"Send a test to every receiver that a [[notify]] names."}},
         {"source adopt pg/main", {"Accept the server that answers now as pg/main."}},
         {"source retire pg/main", {"Give back what is held on the server of pg/main; backups stay until they expire."}},
     }));

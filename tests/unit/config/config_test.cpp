@@ -270,7 +270,14 @@ TEST_CASE("what is wrong is refused, each in its own words") {
         {"[service]\nhttp = \"9971\"\n", "\"9971\" is no address"},
         {"[service]\nhttp = \"[::1]:99999\"\n", "is no address"},
         {"[service]\nsocket = \"varve.sock\"\n", "`socket` must be an absolute path"},
-        {"[[notify]]\nurl = \"ftp://x\"\n", "must begin with https://"},
+        {"[[notify]]\nurl = \"ftp://x\"\n", "it is no URL that can be notified"},
+        {"[[notify]]\nurl = \"http://hooks.example/hunter2\"\n", "http:// to another host needs insecure = true"},
+        {"[[notify]]\nurl = \"https://x/y\"\nform = \"pigeon\"\n", "`form`"},
+        {"[[notify]]\nurl = \"https://x/y\"\nsecret = \"hunter2\"\n", "`secret`"},
+        {"[[notify]]\nurl = \"https://x/y\"\nbody = \"{sauce}\"\n", "there is no word {sauce}"},
+        {"[[notify]]\nurl = \"smtps://mail.example\"\n", "mail needs `from` and `to`"},
+        {"[[notify]]\nurl = \"smtp://u:hunter2@mail.example\"\n", "a password stands in `url`"},
+        {"[[notify]]\nurl = \"exec:/bin/page\"\nsecret = \"file:/x\"\n", "`secret`"},
         {"[[notify]]\nurl = \"https://x/y\"\non = [\"success\"]\n", "there is no event \"success\""},
         {"[[source]\nname", "not TOML"},
     }));
@@ -313,6 +320,33 @@ TEST_CASE("files of conf.d add sources and fill tables; the same key twice is a 
     CHECK(bad.config.state_dir == "/a");
 }
 
+TEST_CASE("every kind of receiver of notices is read with its own keys") {
+    const auto result = read(local + R"(
+[[notify]]
+url = "credential:hook"
+form = "slack"
+on = ["failure", "alive"]
+every = "1min"
+[[notify]]
+url = "smtp://varve@mail.example:587"
+from = "varve@example.org"
+to = ["dba@example.org"]
+password = "file:/etc/varve/mail"
+[[notify]]
+url = "exec:/usr/local/bin/page"
+)");
+    CHECK(problems_of(result).empty());
+    const auto& notify = result.config.notify;
+
+    REQUIRE(notify.size() == 3);
+    CHECK(notify[0].form == NotifyForm::slack);
+    CHECK(notify[0].on == std::set<std::string>{"failure", "alive"});
+    CHECK(notify[0].every == 1min);
+    CHECK(notify[1].to == std::vector<std::string>{"dba@example.org"});
+    CHECK(notify[1].password == "file:/etc/varve/mail");
+    CHECK(notify[2].on == std::set<std::string>{"failure", "recovery", "stale"});
+}
+
 TEST_CASE("what is in effect is shown with where it came from, and can be read again") {
     const auto config = read(example).config;
     const auto text = show_config(config);
@@ -346,8 +380,7 @@ TEST_CASE("what is set and not acted on yet is said, with its line; defaults are
           "varve.toml:32: `hooks.before` has no effect in this version\n"
           "varve.toml:32: `hooks.timeout` has no effect in this version\n"
           "varve.toml:45: `upload_rate` has no effect in this version\n"
-          "varve.toml:49: `format` has no effect in this version\n"
-          "varve.toml:63: `[[notify]]` has no effect in this version\n");
+          "varve.toml:49: `format` has no effect in this version\n");
 }
 
 TEST_CASE("a source that is not configured is refused with the nearest name") {
