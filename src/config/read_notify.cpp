@@ -20,6 +20,12 @@ std::string shown(const std::string& url) {
     return path == std::string::npos ? url : url.substr(0, path) + "/…";
 }
 
+std::string secret_or_none(Section& section, const std::string& key) {
+    if (section.has(key)) return section.secret(key, "");
+    section.expect(key);
+    return {};
+}
+
 void read_events(Section& section, NotifySettings& notify) {
     for (const auto& event : section.list("on", {"failure", "recovery", "stale"})) {
         if (std::ranges::find(events, event) == events.end())
@@ -45,8 +51,8 @@ std::optional<NoticeUrl> read_url(Section& section, NotifySettings& notify) {
 void read_webhook(Section& section, NotifySettings& notify) {
     const auto word = section.one_of("form", forms, "json");
     notify.form = static_cast<NotifyForm>(std::ranges::find(forms, word) - forms.begin());
-    notify.secret = section.secret("secret", "");
-    notify.token = section.secret("token", "");
+    notify.secret = secret_or_none(section, "secret");
+    notify.token = secret_or_none(section, "token");
     notify.body = section.text("body", "");
     try {
         check_notice_template(notify.body);
@@ -58,7 +64,7 @@ void read_webhook(Section& section, NotifySettings& notify) {
 void read_mail(Section& section, NotifySettings& notify) {
     notify.from = section.text("from", "");
     notify.to = section.list("to", {});
-    notify.password = section.secret("password", "");
+    notify.password = secret_or_none(section, "password");
     const auto is_address = [](const std::string& text) {
         return text.find('@') != std::string::npos &&
                std::ranges::none_of(text, [](unsigned char c) { return c <= ' ' || c == '<' || c == '>' || c == 127; });

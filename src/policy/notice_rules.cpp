@@ -53,7 +53,7 @@ std::optional<DueNotice> observe(NoticeState& state, Health health, Instant now,
     }
     if (!wishes.failure) return {};
     if (state.told != Health::failed) return DueNotice{.event = NoticeEvent::failure};
-    if (now - state.told_at < rules.remind_every && now >= state.told_at) return {};
+    if (now - state.told_at < rules.remind_every) return {};
     return DueNotice{.event = NoticeEvent::failure, .reminder = true};
 }
 

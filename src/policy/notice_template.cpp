@@ -14,8 +14,11 @@ constexpr std::array<std::string_view, 10> names{"event", "title",  "text",   "s
                                                  "state", "reason", "remedy", "host",   "time"};
 
 bool is_json(const std::string& text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    return first != std::string::npos && (text[first] == '{' || text[first] == '[');
+    constexpr auto blanks = " \t\r\n";
+    const auto first = text.find_first_not_of(blanks);
+    if (first == std::string::npos || (text[first] != '{' && text[first] != '[')) return false;
+    const auto next = text.find_first_not_of(blanks, first + 1);
+    return next != std::string::npos && std::string_view{"\"{["}.contains(text[next]);
 }
 
 std::string escaped(const std::string& word) {

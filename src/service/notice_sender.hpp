@@ -17,7 +17,7 @@ struct NoticeTarget {
     std::string url;  ///< or a reference to it
     NoticeForm form = NoticeForm::json;
     std::string secret{}, token{}, password{};  ///< references, or empty
-    std::string body{};                   ///< the operator's template, or empty
+    std::string body{};                         ///< the operator's template, or empty
     std::string from{};
     std::vector<std::string> to{};
     bool insecure = false;

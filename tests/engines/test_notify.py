@@ -1,4 +1,5 @@
 """Whoever is to know is told: once when a source turns bad, once when it is good again, whatever the other receivers do."""
+import contextlib
 import hashlib
 import hmac
 import json
@@ -9,6 +10,7 @@ import pytest
 from support import place
 from support.faults import Mount
 from support.receivers import Mailbox, Webhook
+from support.varve import Varve
 from test_metrics import get, served, value
 from test_sqlite import SOURCE, has_base, new_host, new_shop, wait_shipped  # noqa: F401
 
@@ -34,6 +36,11 @@ def notified(varve, *entries):
     return varve.write()
 
 
+class Thaw:
+    def __init__(self, mount):
+        self.close = mount.answer
+
+
 def hide(app):
     """The application's database is gone, and the log cannot be followed."""
     app.path.rename(app.path.with_suffix(".gone"))
@@ -43,10 +50,12 @@ def bring_back(app):
     app.path.with_suffix(".gone").rename(app.path)
 
 
-def test_a_repository_that_silently_stops_accepting_is_told_once_and_its_recovery_once(new_shop, new_host, closing, room, hook):
+def test_a_repository_that_silently_stops_accepting_is_told_once_and_its_recovery_once(new_shop, closing, room, binary, hook):
     mount = closing(Mount(room / "mount", mib=128))
     app = new_shop()
-    varve = new_host(app, ship_interval="5s")
+    varve = closing(Varve(room / "varve", binary=binary))
+    closing(contextlib.closing(Thaw(mount)))  # a process that waits for it does not end
+    varve.sources = [{"name": SOURCE, "driver": "sqlite", "path": app.path, "ship_interval": "5s"}]
     varve.repository = mount.directory / "repository"
     varve.repositories = [{"name": "local", "url": f"file://{varve.repository}"}]
     notified(varve, {"url": f"{hook.url}/hook"}, {"url": f"{hook.url}/life", "on": ["alive"], "every": "1s"}).init()
@@ -93,6 +102,7 @@ def test_broken_and_hanging_receivers_change_no_backup_and_keep_nobody_from_bein
     place.wait_until(lambda: hook.events("/hook") == ["failure"], 60)
     place.wait_until(lambda: hanging.requests and refusing.requests, 30)
     bring_back(app)
+    place.wait_until(lambda: varve.status(SOURCE)["state"] == "ok", 90)
     wait_shipped(varve, app)
 
     made = varve.ask("backup", "run", SOURCE)
@@ -127,7 +137,6 @@ def test_notify_test_reaches_every_kind_of_receiver_and_tells_no_secret(new_shop
     script = room / "page"
     script.write_text('#!/bin/sh\nprintf "%s|%s" "$VARVE_EVENT" "$VARVE_NOTICE" > "$(dirname "$0")/paged"\n')
     script.chmod(0o755)
-    room.chmod(0o777)
     notified(varve,
              {"url": f"{hook.url}/signed", "secret": secret_file(varve, "hook.key", SECRET), "token": secret_file(varve, "hook.token", TOKEN)},
              {"url": secret_file(varve, "hook.url", f"{hook.url}/services/T0/hunter2"), "form": "slack"},
@@ -152,7 +161,7 @@ def test_notify_test_reaches_every_kind_of_receiver_and_tells_no_secret(new_shop
     assert json.loads(by_path["/own"][1])["msg"].startswith("Varve test on ")
     sender, receivers, mail = mailbox.mails[0]
     assert (sender, receivers) == ("varve@example.org", ["dba@example.org", "night@example.org"])
-    assert mail["Subject"].startswith("[varve] Varve test on ") and "arrive" in mail.get_content()
+    assert mail["Subject"].startswith("[varve] Varve test on ") and "arrive" in mail.get_body(("plain",)).get_content()
     event, document = (room / "paged").read_text().split("|", 1)
     assert event == "test" and json.loads(document)["schema"] == 1
 

@@ -40,12 +40,14 @@ SourceStatus good() {
 }
 
 std::string told(SourceStatus status) {
-    return metrics_text({.now = now,
-                         .began = now - 24h,
-                         .sources = {std::move(status)},
-                         .repositories = {{.name = local}},
-                         .next_deletion = {},
-                         .notices = {}});
+    return metrics_text(
+        {.now = now,
+         .began = now - 24h,
+         .sources = {std::move(status)},
+         .repositories = {RepositoryFacts{
+             .name = local, .required = true, .retries = 0, .answers = {}, .clock_skew = {}, .kinds = {}, .measured = {}}},
+         .next_deletion = {},
+         .notices = {}});
 }
 
 }  // namespace

@@ -97,8 +97,8 @@ TEST_CASE("the signature is the HMAC of time and body") {
 }
 
 TEST_CASE("a receiver's name tells no secret") {
-    CHECK(name_of(NoticeTarget{.url = "https://hooks.example/services/T0/B0/hunter2"}) == "webhook to hooks.example");
-    CHECK(name_of(NoticeTarget{.url = "credential:hook"}) == "webhook in credential:hook");
+    CHECK(name_of(NoticeTarget{.on = {}, .url = "https://hooks.example/services/T0/B0/hunter2"}) == "webhook to hooks.example");
+    CHECK(name_of(NoticeTarget{.on = {}, .url = "credential:hook"}) == "webhook in credential:hook");
 }
 
 TEST_CASE("what was told is read again, and what cannot be read is said") {
