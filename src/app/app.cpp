@@ -126,6 +126,12 @@ Source& App::source(const SourceName& name) {
     return *source;
 }
 
+std::vector<Source*> App::all_sources() {
+    std::vector<Source*> all;
+    for (const auto& settings : config_.sources) all.push_back(&source(settings.name));
+    return all;
+}
+
 std::vector<Source*> App::sources() {
     std::vector<Source*> enabled;
     for (const auto& settings : config_.sources)

@@ -41,6 +41,8 @@ public:
     Source& source(const SourceName& name);
     /// Every enabled source.
     std::vector<Source*> sources();
+    /// And those that are not: what is archived of them is kept and collected all the same.
+    std::vector<Source*> all_sources();
     /// The folder of a source in state_dir.
     std::filesystem::path state_of(const SourceName& name) const;
 

@@ -48,6 +48,14 @@ std::vector<NoticeTarget> notice_targets(const Config& config);
 Task<cli::NotifyTestResult> test_notices(App& app);
 Task<cli::RetentionPlanResult> plan_retention(App& app, cli::RetentionPlanRequest request);
 
+Task<cli::CollectResult> plan_collection(App& app, cli::CollectPlanRequest request);
+Task<cli::CollectResult> run_collection(App& app, cli::CollectRunRequest request);
+Task<cli::CollectExplainResult> explain_collection(App& app, cli::CollectExplainRequest request);
+Task<cli::NoteResult> hold_backup(App& app, cli::BackupHoldRequest request);
+Task<cli::NoteResult> release_backup(App& app, cli::BackupReleaseRequest request);
+Task<cli::NoteResult> acknowledge_backup(App& app, cli::BackupAcknowledgeRequest request);
+Task<cli::NoteResult> delete_backup(App& app, cli::BackupDeleteRequest request);
+
 /// `app` is not open: there is no repository yet.
 Task<cli::InitResult> init(App& app, cli::InitRequest request);
 /// Writes a new configuration to `file`. Fault::conflict when there is one. Needs none, and blocks.

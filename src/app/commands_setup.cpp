@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "config/discover.hpp"
 #include "jobs/backup_job.hpp"
+#include "jobs/hold_job.hpp"
 #include "jobs/source_memory.hpp"
 #include "stores/store_factory.hpp"
 #include "varve/error.hpp"
@@ -280,15 +281,30 @@ Task<cli::SourceChangeResult> adopt_source(App& app, cli::SourceAdoptRequest req
         .notes = {"From now on this is the server archived under the name; what was archived before stays."}};
 }
 
+/// The server may be gone for good: what it held is told, and the source is retired all the same.
 Task<cli::SourceChangeResult> retire_source(App& app, cli::SourceRetireRequest request) {
     auto& source = app.source(request.source);
-    co_await source.driver->retire();
-    co_return cli::SourceChangeResult{
-        .source = request.source,
-        .change = "retired",
-        .identity = {},
-        .notes = {"The server holds nothing for Varve any more. Its backups stay until they expire.",
-                  "Remove the source from the configuration, or set enabled = false."}};
+    cli::SourceChangeResult result{.source = request.source, .change = "retired", .identity = {}, .notes = {}};
+    std::optional<Error> silence;
+    try {
+        co_await source.driver->retire();
+    } catch (const Error& error) {
+        if (!error.retryable()) throw;
+        silence = error;
+    }
+    result.notes.push_back(silence ? "The server does not answer, and may hold log for Varve still: " + silence->sentence()
+                                   : std::string{"The server holds nothing for Varve any more."});
+    if (app.jobs().repository.keys().admin && co_await app.jobs().repository.find_folder(request.source)) {
+        co_await put_note(app.jobs(), {.source = request.source, .backup = {}}, "retire");
+        result.notes.emplace_back(
+            "Its backups stay until their time is over; then the last ones go, too. A new backup ends that.");
+    } else {
+        result.notes.emplace_back(
+            "Its backups stay until their time is over; the newest ones stay until this command is run where the admin's key "
+            "is.");
+    }
+    result.notes.emplace_back("Set enabled = false. Collection looks only at sources that the configuration has.");
+    co_return result;
 }
 
 }  // namespace varve

@@ -86,6 +86,17 @@ public:
     cli::Answer operator()(const cli::RetentionPlanRequest& request) {
         return here([](App& app, cli::RetentionPlanRequest asked) { return plan_retention(app, std::move(asked)); }, request);
     }
+    cli::Answer operator()(const cli::CollectPlanRequest& request) { return here(&plan_collection, request); }
+    cli::Answer operator()(const cli::CollectRunRequest& request) { return here(&run_collection, request); }
+    cli::Answer operator()(const cli::CollectExplainRequest& request) { return here(&explain_collection, request); }
+    cli::Answer operator()(const cli::BackupHoldRequest& request) {
+        return here([](App& app, cli::BackupHoldRequest asked) { return hold_backup(app, std::move(asked)); }, request);
+    }
+    cli::Answer operator()(const cli::BackupReleaseRequest& request) { return here(&release_backup, request); }
+    cli::Answer operator()(const cli::BackupAcknowledgeRequest& request) { return here(&acknowledge_backup, request); }
+    cli::Answer operator()(const cli::BackupDeleteRequest& request) {
+        return here([](App& app, cli::BackupDeleteRequest asked) { return delete_backup(app, std::move(asked)); }, request);
+    }
     cli::Answer operator()(const cli::SourceAdoptRequest& request) { return here(&adopt_source, request); }
     cli::Answer operator()(const cli::SourceRetireRequest& request) { return here(&retire_source, request); }
     cli::Answer operator()(const cli::RestorePlanRequest& request) {

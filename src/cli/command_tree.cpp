@@ -21,6 +21,7 @@ CommandTree::CommandTree() : root_{"Varve archives databases continuously and gi
     add_wal();
     add_verify();
     add_retention();
+    add_collect();
     add_key();
     add_source();
     add_notify();
@@ -98,6 +99,7 @@ void CommandTree::add_backup() {
 
     auto [show, show_request] = command<BackupShowRequest>(backup, "show", "Everything known of one backup");
     add_text(*show, "ID", "", show_request->id, "As printed by: varve backup list")->required();
+    add_notes(backup);
 }
 
 void CommandTree::add_log() {

@@ -48,6 +48,8 @@ private:
     void add_wal();
     void add_verify();
     void add_retention();
+    void add_notes(CLI::App& backup);
+    void add_collect();
     void add_key();
     void add_source();
     void add_notify();

@@ -49,6 +49,25 @@ struct Steps {
         return DryRunResult{{"Verify what is stored at level " + std::to_string(request.level) + ".",
                              "Store the result as evidence in every repository, where this host holds the key that signs it."}};
     }
+    std::optional<DryRunResult> operator()(const BackupHoldRequest& request) const {
+        return DryRunResult{{"Hold " + request.subject +
+                             (request.until ? " until " + to_rfc3339(*request.until) : std::string{}) +
+                             ": it is kept whatever its time is."}};
+    }
+    std::optional<DryRunResult> operator()(const BackupReleaseRequest& request) const {
+        return DryRunResult{{"End the holds on " + request.subject + ", signed with the admin's key."}};
+    }
+    std::optional<DryRunResult> operator()(const BackupAcknowledgeRequest& request) const {
+        return DryRunResult{{"Say of " + request.subject + ", signed with the admin's key, that it was looked at."}};
+    }
+    std::optional<DryRunResult> operator()(const BackupDeleteRequest& request) const {
+        return DryRunResult{{"End the time of backup " + request.id.text() + ", signed with the admin's key.",
+                             "Collection takes it into account three days later, and removes it three days after that."}};
+    }
+    std::optional<DryRunResult> operator()(const CollectRunRequest&) const {
+        return DryRunResult{{"Condemn what nothing keeps any more, in every repository: varve gc plan lists it.",
+                             "Remove what was condemned three days ago and what nothing keeps still."}};
+    }
     std::optional<DryRunResult> operator()(const KeyExportRequest& request) const {
         return DryRunResult{{request.to ? "Write the secret key of the role to the new file " + request.to->string() + "."
                                         : "Print the secret key of the role."}};
@@ -66,7 +85,8 @@ struct Steps {
     }
     std::optional<DryRunResult> operator()(const SourceRetireRequest& request) const {
         return DryRunResult{
-            {"Give back what is held on the server of " + request.source.text() + "; backups stay until they expire."}};
+            {"Give back what is held on the server of " + request.source.text() + ".",
+             "Say, signed with the admin's key, that no more is to come: its backups go when their time is over, the last too."}};
     }
     std::optional<DryRunResult> operator()(const auto&) const { return {}; }
 };

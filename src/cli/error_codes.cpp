@@ -37,6 +37,10 @@ constexpr std::array own_words{
     OwnWord{"partial", Fault::corrupt},
     OwnWord{"fewer_copies", Fault::unreachable},
     OwnWord{"source_failed", Fault::refused},
+    OwnWord{"being_collected", Fault::refused},
+    OwnWord{"kept", Fault::refused},
+    OwnWord{"collection_refused", Fault::refused},
+    OwnWord{"collection_paused", Fault::refused},
     OwnWord{"check_failed", Fault::invalid},
     OwnWord{"notify_failed", Fault::unreachable},
 };

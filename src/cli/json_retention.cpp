@@ -1,13 +1,8 @@
 #include "cli/json_fields.hpp"
+#include "cli/json_retention_fields.hpp"
 #include "cli/results_retention.hpp"
 
 namespace varve::cli {
-
-void fields(auto& visit, Is<RetentionPauseRow> auto& it) {
-    visit("reason", it.reason);
-    visit("until", it.until);
-    visit("copies", it.copies);
-}
 
 void fields(auto& visit, Is<DeletionRow> auto& it) {
     visit("kind", it.kind);

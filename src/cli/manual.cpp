@@ -121,14 +121,32 @@ instants can be restored now and, of what is there now, then. Reads the reposito
 Examples:
   varve retention plan pg/main
   varve retention plan --days 90 --json)"},
+        {"backup hold",
+         R"(A held backup stays whatever its time is, until TIME or until it is released. Exits 5 when a collector is removing it already.
+
+Examples:
+  varve backup hold 20261123T020000Z-1a2b3c4d
+  varve backup hold pg/main --until 2027-01-01T00:00:00Z      everything of this source)"},
+        {"backup acknowledge",
+         R"(Collection stops at a suspect backup, at a backup that is not listed any more, and after a silence of three days. Once an
+admin has looked at it, this lets it go on. It needs the admin's key. A silence is acknowledged with the name of a source.)"},
+        {"backup delete",
+         R"(The backup's time is over from now on: three days later collection takes that into account, and removes it three days
+after that, when its month has ended two weeks ago. Refused (5) while something else keeps it: the newest backups of a source, those
+that an instant of the point-in-time window is reached from, a hold. It needs the admin's key.)"},
+        {"gc run",
+         R"(Condemns, in every repository by itself, what nothing keeps any more, and removes what was condemned three days ago and what
+nothing keeps still. The service does this once a day. No lock is needed: backups, restores and other collectors may run.
+
+Exit codes: 0, 5 something was stopped by a brake or pauses; the rest was done.)"},
         {"key export", R"(The exported text is the secret itself: whoever reads it has the role.)"},
         {"key prove", R"(Opens an object of the repository with the recovery kit alone, and records that it could.)"},
         {"source adopt",
          R"(Needed after a server was rebuilt: Varve refuses (exit 5) to mix the archive of two servers under one name until the
 new one is adopted. The old backups stay.)"},
         {"source retire",
-         R"(Removes the replication slot and whatever else is held on the server, so that it may recycle its log. Archived data
-is not touched.)"},
+         R"(Removes the replication slot and whatever else is held on the server, so that it may recycle its log. With the admin's key
+it also says that no more is to come: the last backups go too when their time is over. A new backup ends that.)"},
         {"config show", R"(Secrets are shown as the references that they are.)"},
         {"completion", R"(Examples:
   varve completion bash > /etc/bash_completion.d/varve

@@ -51,6 +51,20 @@ struct BackupListRequest {
 struct BackupShowRequest {
     BackupId id;
 };
+/// What an operator says of a backup, or, by the name of a source, of all of it.
+struct BackupHoldRequest {
+    std::string subject;
+    std::optional<Instant> until;  ///< nothing: until it is released
+};
+struct BackupReleaseRequest {
+    std::string subject;
+};
+struct BackupAcknowledgeRequest {
+    std::string subject;
+};
+struct BackupDeleteRequest {
+    BackupId id;
+};
 
 struct LogFollowRequest {
     SourceName source;
@@ -153,6 +167,14 @@ struct RetentionPlanRequest {
     int days = 30;
 };
 
+struct CollectPlanRequest {};
+struct CollectRunRequest {
+    bool approve = false;  ///< signed with the admin's key: what a brake would stop goes
+};
+struct CollectExplainRequest {
+    std::string key;  ///< of an object, or a backup's id
+};
+
 enum class KeyRole { archive, maintain, restore, admin };
 struct KeyListRequest {};
 struct KeyExportRequest {
@@ -180,11 +202,13 @@ struct CompletionRequest {
 };
 struct VersionRequest {};
 
-using Request = std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest,
-                             BackupShowRequest, LogFollowRequest, MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest,
-                             RestorePlanRequest, RestoreRunRequest, ListFilesRequest, FindFilesRequest, CatFilesRequest,
-                             DiffFilesRequest, WalPushRequest, WalFetchRequest, VerifyRequest, RetentionPlanRequest,
-                             KeyListRequest, KeyExportRequest, KeyProveRequest, NotifyTestRequest, ConfigCheckRequest,
-                             ConfigShowRequest, SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
+using Request =
+    std::variant<InitRequest, CheckRequest, ServeRequest, StatusRequest, BackupRunRequest, BackupListRequest, BackupShowRequest,
+                 BackupHoldRequest, BackupReleaseRequest, BackupAcknowledgeRequest, BackupDeleteRequest, LogFollowRequest,
+                 MarkRequest, LogListRequest, LogGapsRequest, LogExportRequest, RestorePlanRequest, RestoreRunRequest,
+                 ListFilesRequest, FindFilesRequest, CatFilesRequest, DiffFilesRequest, WalPushRequest, WalFetchRequest,
+                 VerifyRequest, RetentionPlanRequest, CollectPlanRequest, CollectRunRequest, CollectExplainRequest,
+                 KeyListRequest, KeyExportRequest, KeyProveRequest, NotifyTestRequest, ConfigCheckRequest, ConfigShowRequest,
+                 SourceAdoptRequest, SourceRetireRequest, CompletionRequest, VersionRequest>;
 
 }  // namespace varve::cli

@@ -8,6 +8,7 @@
 
 #include "cli/results_backup.hpp"
 #include "cli/results_check.hpp"
+#include "cli/results_collect.hpp"
 #include "cli/results_log.hpp"
 #include "cli/results_restore.hpp"
 #include "cli/results_retention.hpp"

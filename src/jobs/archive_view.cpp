@@ -88,20 +88,38 @@ void ArchiveView::require_whole(const BackupId& id) const {
     if (found != damaged.end()) throw found->error;
 }
 
+namespace {
+
+/// A collector may remove a backup between the list and the reading. One that is listed and still missing is an error.
+Task<> require_removed(JobContext& context, SourceName source, std::vector<std::pair<ObjectKey, Error>> missing) {
+    if (missing.empty()) co_return;
+    const auto again = co_await context.repository.list_backups(source);
+    for (const auto& [key, error] : missing)
+        if (std::ranges::find(again.backups, key, &BackupName::key) != again.backups.end()) throw error;
+}
+
+}  // namespace
+
 Task<ArchiveView> read_archive(JobContext& context, const Source& archived, std::optional<Instant> known_through) {
     const auto& source = archived.setup.name;
     ArchiveView view;
     const auto listing = co_await context.repository.list_backups(source);
+    std::vector<std::pair<ObjectKey, Error>> missing;
     for (const auto& name : listing.backups) {
         try {
             auto manifest = co_await context.repository.manifest(source, name);
             view.backups.push_back({.name = std::move(manifest.name), .structure = std::move(manifest.structure)});
         } catch (const Error& error) {
+            if (error.fault() == Fault::missing) {
+                missing.emplace_back(name.key, error);
+                continue;
+            }
             if (error.fault() != Fault::corrupt) throw;
             log_failure(LogLevel::error, source.text(), error);
             view.damaged.push_back({.name = name, .error = error});
         }
     }
+    co_await require_removed(context, source, std::move(missing));
     view.log = co_await LogCatalog::read(context.repository, source);
     view.silent = silent_of(context.repository.copies(), listing.unanswered, view.log.unanswered());
     view.content = content_of(view, known_through);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "jobs/hold_job.hpp"
 #include "jobs/restore_resolve.hpp"
 #include "jobs/wal_job.hpp"
 #include "repository/pack_origin.hpp"
@@ -53,9 +54,9 @@ RestoreRequest request_of(const RestoreOrder& order, const RestorePlan& plan, co
     return request;
 }
 
-Task<Prepared> prepare(JobContext& context, Source& source, const RestoreOrder& order, std::optional<Instant> known_through) {
+Task<Prepared> prepare(JobContext& context, Source& source, const RestoreOrder& order, RestorePlan planned) {
     Prepared prepared;
-    prepared.plan = co_await plan_restore(context, source, order, known_through);
+    prepared.plan = std::move(planned);
     const auto& plan = prepared.plan;
     prepared.origin = std::make_unique<RepositoryPackOrigin>(context.repository, source.setup.name);
     prepared.recall = recall_of(context, source, *prepared.origin, plan.base);
@@ -105,14 +106,18 @@ Task<RestorePlan> plan_restore(JobContext& context, Source& source, const Restor
 
 Task<RestorePlan> rehearse_restore(JobContext& context, Source& source, const RestoreOrder& order,
                                    std::optional<Instant> known_through) {
-    auto prepared = co_await prepare(context, source, order, known_through);
+    auto planned = co_await plan_restore(context, source, order, known_through);
+    auto prepared = co_await prepare(context, source, order, std::move(planned));
     co_return std::move(prepared.plan);
 }
 
 Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrder order, ReportProgress report,
                                 std::optional<Instant> known_through) {
     const auto began = std::chrono::steady_clock::now();
-    auto prepared = co_await prepare(context, source, order, known_through);
+    auto planned = co_await plan_restore(context, source, order, known_through);
+    const ReadSubject subject{.source = source.setup.name, .backup = planned.base.name, .path = planned.path, .log = planned.log};
+    co_await hold_for_restore(context, subject);
+    auto prepared = co_await prepare(context, source, order, std::move(planned));
     const auto& plan = prepared.plan;
     for (const auto& note : plan.notes) log(LogLevel::warning, source.setup.name.text(), note);
     log(LogLevel::info, source.setup.name.text(),
@@ -129,6 +134,7 @@ Task<RestoreReport> run_restore(JobContext& context, Source& source, RestoreOrde
     done.target = plan.target;
     done.notes = plan.notes;
     auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(keep_holding(context, subject));
         if (report) group.spawn(report_until_stopped(context.clock, *prepared.recall, plan.bytes, report));
         done.restored = co_await source.driver->restore(std::move(prepared.request), *prepared.recall, prepared.log.get());
         group.request_stop();

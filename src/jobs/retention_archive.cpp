@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "repository/pack_origin.hpp"
+
 namespace varve {
 
 namespace {
@@ -28,6 +30,8 @@ std::vector<RetentionNote> notes_of(const std::vector<format::NoteStructure>& no
         RetentionNote one{.kind = *kind, .time = from_format(note.time())};
         if (!note.backup().empty()) one.backup = BackupId{note.backup()};
         if (note.until() != 0) one.until = from_format(note.until());
+        if (*kind == RetentionNote::Kind::hold && !note.lineage().empty())
+            one.log = LogSpan{.lineage = LineageName{note.lineage()}, .from = note.from_position(), .to = note.to_position()};
         found.push_back(std::move(one));
     }
     return found;
@@ -78,22 +82,29 @@ private:
 
 }  // namespace
 
+WholeArchive::Holding WholeArchive::holding(const RepositoryName& copy) const {
+    Holding holding;
+    const auto has = [&](const std::vector<RepositoryName>& copies) { return std::ranges::find(copies, copy) != copies.end(); };
+    for (std::size_t i = 0; i < backups.size(); ++i)
+        if (has(backups[i].copies)) holding.backups.push_back(i);
+    for (std::size_t i = 0; i < log.size(); ++i)
+        if (has(log[i].copies)) holding.log.push_back(i);
+    return holding;
+}
+
 RetentionArchive WholeArchive::held_by(const RepositoryName& copy) const {
     RetentionArchive held{.backups = {}, .log = {}, .lineages = archive.lineages, .notes = archive.notes};
-    const auto has = [&](const std::vector<RepositoryName>& copies) { return std::ranges::find(copies, copy) != copies.end(); };
-    for (std::size_t i = 0; i < archive.backups.size(); ++i)
-        if (has(backup_copies[i])) held.backups.push_back(archive.backups[i]);
-    for (std::size_t i = 0; i < archive.log.size(); ++i)
-        if (has(log_copies[i])) held.log.push_back(archive.log[i]);
+    const auto indices = holding(copy);
+    for (const auto i : indices.backups) held.backups.push_back(archive.backups[i]);
+    for (const auto i : indices.log) held.log.push_back(archive.log[i]);
     return held;
 }
 
 Task<WholeArchive> gather_archive(JobContext& context, Source& source, ArchiveView view) {
     WholeArchive whole;
     auto& archive = whole.archive;
-    const auto& name = source.setup.name;
-    archive.notes = notes_of(co_await context.repository.notes(name));
-    const auto verified = last_verified(co_await context.repository.evidence(name));
+    archive.notes = notes_of(co_await context.repository.notes(source.setup.name));
+    const auto verified = last_verified(co_await context.repository.evidence(source.setup.name));
     archive.lineages = view.content.lineages;
     for (std::size_t i = 0; i < view.backups.size(); ++i) {
         const auto& [listed, structure] = view.backups[i];
@@ -105,7 +116,12 @@ Task<WholeArchive> gather_archive(JobContext& context, Source& source, ArchiveVi
         backup.everywhere = on_every_required(context.repository.copies(), listed.copies);
         backup.verified = verified && *verified >= backup.committed;
         archive.backups.push_back(std::move(backup));
-        whole.backup_copies.push_back(listed.copies);
+        whole.backups.push_back({.key = listed.key,
+                                 .bytes = listed.manifest_bytes,
+                                 .copies = listed.copies,
+                                 .month = structure.month(),
+                                 .packs = packs_of(structure),
+                                 .previous = structure.previous_manifest()});
     }
     for (const auto& damaged : view.damaged) {
         RetainedBackup backup;
@@ -114,13 +130,15 @@ Task<WholeArchive> gather_archive(JobContext& context, Source& source, ArchiveVi
         backup.tiers = damaged.name.tiers;
         backup.readable = false;
         archive.backups.push_back(std::move(backup));
-        whole.backup_copies.push_back(damaged.name.copies);
+        const auto& name = damaged.name;
+        whole.backups.push_back(
+            {.key = name.key, .bytes = name.manifest_bytes, .copies = name.copies, .month = {}, .packs = {}, .previous = {}});
     }
     for (const auto& lineage : view.log.lineages())
         for (const auto& stretch : lineage.stretches)
             for (const auto& object : stretch.objects) {
                 archive.log.push_back(log_of(lineage, object));
-                whole.log_copies.push_back(object.copies);
+                whole.log.push_back({.key = object.key, .copies = object.copies});
             }
     co_return whole;
 }
@@ -133,8 +151,9 @@ Task<std::vector<Instant>> silences_acknowledged(JobContext& context) {
     co_return times;
 }
 
-Task<RetentionClocks> read_clocks(JobContext& context, const Copy& copy, std::vector<Instant> acknowledged) {
-    RetentionClocks clocks{.store = {}, .host = {}, .acknowledged = std::move(acknowledged)};
+Task<RetentionClocks> read_clocks(JobContext& context, const Copy& copy, const CollectHistory& history,
+                                  std::vector<Instant> acknowledged) {
+    RetentionClocks clocks{.store = {}, .host = {}, .objects = history.times_of_gone(), .acknowledged = std::move(acknowledged)};
     PutTimes visitor{clocks.objects};
     for (const auto* prefix : {"backup/", "log/", "note/", "evidence/", "gc/"}) co_await copy.store->list(prefix, {}, visitor);
     clocks.store = co_await copy.store->now();  // after the objects, so that none of them seems to be from the future

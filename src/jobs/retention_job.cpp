@@ -118,7 +118,10 @@ Task<SourceRetention> plan_source_retention(JobContext& context, Source& source,
     Merged merged{source.setup.name, source.setup.retention, source.setup.zone, days};
     for (const auto& copy : context.repository.copies().all()) {
         if (std::ranges::find(answers_not, copy.name, &ArchiveView::Silent::copy) != answers_not.end()) continue;
-        const auto clocks = co_await read_clocks(context, copy, acknowledged);
+        CollectHistory history;  // a host that archives, and no more, may not read it
+        const auto& keys = context.repository.keys();
+        if (keys.maintain || keys.restore || keys.escrow) history = co_await CollectHistory::read(context.repository, copy);
+        const auto clocks = co_await read_clocks(context, copy, history, acknowledged);
         merged.add(copy.name, whole.held_by(copy.name), clocks);
     }
     auto result = std::move(merged).end(whole.archive);

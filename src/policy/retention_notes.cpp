@@ -33,9 +33,20 @@ bool RetentionNotes::suspect(const BackupId& backup) const {
 }
 
 std::optional<RetentionNotes::Hold> RetentionNotes::hold(const std::optional<BackupId>& backup) const {
+    return longest_hold([&](const RetentionNote& note) { return note.backup == backup && !note.log; });
+}
+
+std::optional<RetentionNotes::Hold> RetentionNotes::hold(const RetainedLog& log) const {
+    return longest_hold([&](const RetentionNote& note) {
+        if (note.backup) return false;
+        return !note.log || (note.log->lineage == log.lineage && log.from < note.log->to && note.log->from < log.to);
+    });
+}
+
+std::optional<RetentionNotes::Hold> RetentionNotes::longest_hold(const std::function<bool(const RetentionNote&)>& fits) const {
     std::optional<Hold> longest;
     for (const auto& note : archive_.notes) {
-        if (note.kind != Kind::hold || note.backup != backup || (note.until && *note.until <= now_)) continue;
+        if (note.kind != Kind::hold || !fits(note) || (note.until && *note.until <= now_)) continue;
         const bool released = std::ranges::any_of(archive_.notes, [&](const RetentionNote& release) {
             return counts(release, Kind::release) && release.backup == note.backup && release.time >= note.time;
         });

@@ -37,8 +37,7 @@ public:
         RetentionPlan plan;
         plan.pauses = pauses();
         for (std::size_t i = 0; i < archive_.backups.size(); ++i) plan.backups.push_back(decide(i));
-        const auto hold = notes_.hold({});
-        for (const auto& log : archive_.log) plan.log.push_back(decide(log, hold));
+        for (const auto& log : archive_.log) plan.log.push_back(decide(log));
         return plan;
     }
 
@@ -80,7 +79,7 @@ private:
             decision.shortened = true;
         }
         keep(backup.readable && decision.expires > clocks_.store, KeepReason::not_expired, decision.expires);
-        for (const auto& hold : {notes_.hold(backup.id), notes_.hold({})})
+        for (const auto& hold : {notes_.hold(backup.id), notes_.hold(std::optional<BackupId>{})})
             if (hold) keep(true, KeepReason::held, hold->until);
         keep(!backup.readable, KeepReason::unreadable);
         keep(backup.readable && backup.stop && window_.no_anchor, KeepReason::no_anchor);
@@ -91,12 +90,12 @@ private:
         return decision;
     }
 
-    LogDecision decide(const RetainedLog& log, const std::optional<RetentionNotes::Hold>& hold) const {
+    LogDecision decide(const RetainedLog& log) const {
         LogDecision decision{.kept = {}, .ages = ages_at(last_time(log), rule_.pitr.value_or(rule_.daily), zone_)};
         auto keep = [&](bool keeps, KeepReason reason, std::optional<Instant> until = {}) {
             if (keeps) decision.kept.push_back({.reason = reason, .until = until});
         };
-        if (hold) keep(true, KeepReason::held, hold->until);
+        if (const auto hold = notes_.hold(log)) keep(true, KeepReason::held, hold->until);
         keep(window_.no_anchor, KeepReason::no_anchor);
         keep(decision.ages >= clocks_.store, KeepReason::young_log, decision.ages);
         keep(window_.on_a_way(log), KeepReason::way_of_base);

@@ -27,6 +27,12 @@ struct RetainedLog : ArchivedLog {
     std::uint64_t bytes = 0;  ///< stored
 };
 
+/// A stretch [from, to) of one lineage.
+struct LogSpan {
+    LineageName lineage;
+    std::uint64_t from = 0, to = 0;
+};
+
 /// A signed statement that counts: who may make it was looked at before.
 struct RetentionNote {
     enum class Kind { suspect, acknowledged, hold, release, retire, shorten };
@@ -34,6 +40,7 @@ struct RetentionNote {
     Instant time;
     std::optional<BackupId> backup{};  ///< nothing: the source
     std::optional<Instant> until{};    ///< hold, shorten
+    std::optional<LogSpan> log{};      ///< hold: of this log alone
 };
 
 /// All that one copy of the repository holds of one source. Copies are judged one by one: one that is behind keeps more.

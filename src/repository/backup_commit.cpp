@@ -63,6 +63,7 @@ struct BackupCommit::State {
 
     std::vector<StoredPack> used_again(const format::ManifestStructure& structure) const;
     bool has_every_backup(const RepositoryName& copy) const;
+    void require_own_month(const std::vector<StoredPack>& packs) const;
     Task<> require_packs(std::vector<StoredPack> packs);
 };
 
@@ -125,6 +126,18 @@ Task<> BackupCommit::State::require_packs(std::vector<StoredPack> packs) {
     }
 }
 
+/// A month stands by itself: a collector may trust that a closed one gains no reference. And a pack stays as long as the longest
+/// tier of its folder.
+void BackupCommit::State::require_own_month(const std::vector<StoredPack>& packs) const {
+    constexpr std::string_view tiers = "dwm";
+    for (const auto& pack : packs) {
+        const bool own = pack.folder.size() == birth.folder.size() && pack.folder.starts_with(birth.month);
+        if (own && tiers.find(pack.folder.back()) >= tiers.find(birth.folder.back())) continue;
+        throw Error{Fault::defect,
+                    "the backup lists a pack of " + pack.folder + ", and may use those of " + birth.folder + " only"};
+    }
+}
+
 BackupCommit::BackupCommit(std::unique_ptr<State> state) : state_{std::move(state)} {}
 BackupCommit::~BackupCommit() = default;
 
@@ -182,7 +195,9 @@ Task<CommittedBackup> BackupCommit::commit(format::ManifestStructure structure, 
     // Packs first and durable: a durable manifest implies durable packs.
     co_await state.work.barrier();
     failpoint("backup.after_pack_barrier");
-    co_await state.require_packs(state.used_again(structure));
+    const auto used_again = state.used_again(structure);
+    state.require_own_month(used_again);
+    co_await state.require_packs(used_again);
     const auto now = co_await state.repository.now();
     if (now > month_end(state.birth.start, state.zone) + late_max)
         throw Error{Fault::refused, "the backup took so long that its month is closed"}.hint(

@@ -137,4 +137,8 @@ void require_readable(const format::RepositoryConfig& config) {
 
 void require_writable(const format::RepositoryConfig& config) { refuse_features(config.features_to_write(), "write to it"); }
 
+void require_collectable(const format::RepositoryConfig& config) {
+    refuse_features(config.features_to_collect(), "collect what is over");
+}
+
 }  // namespace varve

@@ -27,5 +27,7 @@ format::RepositoryConfig ruling_config(const std::vector<StoredConfig>& objects,
 void require_readable(const format::RepositoryConfig& config);
 /// Fault::unsupported when this build must not write to it.
 void require_writable(const format::RepositoryConfig& config);
+/// Fault::unsupported when this build must not remove anything from it.
+void require_collectable(const format::RepositoryConfig& config);
 
 }  // namespace varve

@@ -79,7 +79,8 @@ private:
         co_return read.structure;
     }
 
-    /// A damaged object hides neither the lineage nor the others.
+    /// A damaged object hides neither the lineage nor the others. A missing one is for the caller: collectors begin with the
+    /// oldest.
     Task<format::LogStructure> structure_of_first_readable(const std::vector<LogName>& objects) {
         std::optional<Error> first;
         for (const auto& object : objects) {
@@ -151,12 +152,18 @@ Task<LogCatalog> LogCatalog::read(Repository& repository, SourceName source) {
     for (auto& object : listing.logs) by_lineage[object.lineage].push_back(std::move(object));
     for (auto& [stored, objects] : by_lineage) {
         const auto count = objects.size();
+        std::optional<Error> failure;
         try {
             catalog.lineages_.push_back(co_await reader.lineage(stored, std::move(objects)));
         } catch (const Error& error) {
-            if (error.fault() != Fault::corrupt) throw;
-            catalog.unreadable_.push_back({.stored = stored, .objects = count, .error = error});
+            if (error.fault() != Fault::corrupt && error.fault() != Fault::missing) throw;
+            failure = error;
         }
+        if (!failure) continue;
+        if (failure->fault() == Fault::corrupt)
+            catalog.unreadable_.push_back({.stored = stored, .objects = count, .error = *failure});
+        else if (!(co_await repository.newest_logs(source, stored, 0)).empty())
+            throw *failure;  // else a collector removed all of it since it was listed
     }
     co_return catalog;
 }

@@ -117,6 +117,10 @@ ObjectKey statement_key(std::string_view kind, std::string_view folder, Instant 
     return ObjectKey{std::string{kind} + "/" + std::string{folder} + "/" + to_stamp(time) + "-" + to_hex(name)};
 }
 
+ObjectKey collect_key(std::string_view kind, Instant time, const Digest& name) {
+    return ObjectKey{"gc/" + std::string{kind} + "/" + to_stamp(time) + "-" + to_hex(name)};
+}
+
 std::optional<Digest> digest_of(const ObjectKey& key) {
     const std::string_view text = key.text();
     if (text.size() < digest_digits + 1) return std::nullopt;
@@ -171,6 +175,14 @@ std::optional<StatementKey> find_statement_key(std::string_view kind, const Obje
     StatementKey found;
     KeyReader reader{key.text()};
     reader.literal(kind).literal("/").hex(stored_name_digits, found.folder).literal("/").stamp(found.time).literal("-");
+    if (!reader.ends_in(found.name)) return std::nullopt;
+    return found;
+}
+
+std::optional<CollectKey> find_collect_key(std::string_view kind, const ObjectKey& key) {
+    CollectKey found;
+    KeyReader reader{key.text()};
+    reader.literal("gc/").literal(kind).literal("/").stamp(found.time).literal("-");
     if (!reader.ends_in(found.name)) return std::nullopt;
     return found;
 }

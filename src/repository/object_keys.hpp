@@ -20,6 +20,8 @@ ObjectKey log_key(std::string_view folder, std::string_view lineage, std::uint64
                   const Digest& name);
 /// `kind`: "note" or "evidence".
 ObjectKey statement_key(std::string_view kind, std::string_view folder, Instant time, const Digest& name);
+/// `kind`: "condemned", "sweep" or "swept".
+ObjectKey collect_key(std::string_view kind, Instant time, const Digest& name);
 
 /// The SHA-256 an object key ends in, or nothing.
 std::optional<Digest> digest_of(const ObjectKey& key);
@@ -59,6 +61,12 @@ struct StatementKey {
     Digest name{};
 };
 std::optional<StatementKey> find_statement_key(std::string_view kind, const ObjectKey& key);
+
+struct CollectKey {
+    Instant time;
+    Digest name{};
+};
+std::optional<CollectKey> find_collect_key(std::string_view kind, const ObjectKey& key);
 
 /// Start time and the first eight digits of the manifest's hash.
 BackupId backup_id(Instant start, const Digest& name);

@@ -32,11 +32,14 @@ public:
     Task<LogObject> log_object(SourceName source, LogName name, LogPart part) override;
     Task<std::vector<format::NoteStructure>> notes(SourceName source) override;
     Task<std::vector<format::EvidenceStructure>> evidence(SourceName source) override;
+    Task<std::vector<CollectRecord>> collect_records(Copy copy, std::string kind) override;
+    Task<CollectRecord> put_collect_record(Copy copy, format::CollectStructure record, Signer signer) override;
     Task<ObjectKey> put_note(SourceName source, format::NoteStructure note) override;
     Task<ObjectKey> put_evidence(SourceName source, format::EvidenceStructure evidence) override;
     Task<Instant> now() override { return copies_->now(); }
 
 private:
+    OpeningKeys opening_of_records() const;
     /// Which folder belongs to which source, as far as objects that can be opened tell.
     Task<> learn_folders();
     Task<std::optional<SourceName>> find_source_of(std::string folder);

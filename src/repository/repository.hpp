@@ -114,10 +114,24 @@ public:
     virtual Task<std::vector<format::NoteStructure>> notes(SourceName source) = 0;
     virtual Task<std::vector<format::EvidenceStructure>> evidence(SourceName source) = 0;
 
+    /// What collectors put into one copy, and said of that copy alone.
+    struct CollectRecord {
+        ObjectKey key;
+        Instant time;           ///< when it was put: the later of what it says and what the store says
+        bool by_admin = false;  ///< signed with an admin's key
+        format::CollectStructure structure;
+    };
+    /// Oldest first; `kind`: "condemned", "sweep" or "swept". One that is damaged or whose signer may not speak for its sources
+    /// is reported and passed over. Fault::denied with code `wrong_key` when no key held here opens them.
+    virtual Task<std::vector<CollectRecord>> collect_records(Copy copy, std::string kind) = 0;
+
     // Storing. Ends when it is durable on every required copy.
     /// Fills in source, host, version and, when it is 0, the time.
     virtual Task<ObjectKey> put_note(SourceName source, format::NoteStructure note) = 0;
     virtual Task<ObjectKey> put_evidence(SourceName source, format::EvidenceStructure evidence) = 0;
+    enum class Signer { host, admin };
+    /// Durable in that copy when it ends; fills in host, version and, when it is 0, the time. Gives the record as it was put.
+    virtual Task<CollectRecord> put_collect_record(Copy copy, format::CollectStructure record, Signer signer) = 0;
     virtual Task<Instant> now() = 0;  ///< the store's clock
 };
 

@@ -74,7 +74,7 @@ Task<> check_lists(Repository& repository, SourceName source, const CopyChecks& 
         }
         if (failure && (failure->fault() == Fault::cancelled || failure->fault() == Fault::defect)) throw *failure;
         for (const auto& check : checks) {
-            if (check->find(name.key) == nullptr) continue;
+            if (check->find(name.key) == nullptr || check->was_swept(name.key)) continue;
             // What is wrong with the manifest itself was said when it was looked at.
             if (failure && !is_about_object(*failure)) check->did_not_answer(*failure);
             for (const auto& sentence : sentences) {

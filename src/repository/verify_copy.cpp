@@ -38,6 +38,17 @@ Task<> CopyCheck::take_inventory(std::string folder) {
         place_of_.emplace(object.key.text(), objects_.size());
         objects_.push_back(std::move(object));
     }
+    co_await learn_removals();  // after the lists: what is in them and goes meanwhile is no damage
+}
+
+Task<> CopyCheck::learn_removals() {
+    try {
+        removals_ = co_await CollectHistory::read(repository_, copy_);
+        unknown_removals_ = false;
+    } catch (const Error& error) {
+        if (error.code_word() != "wrong_key") throw;
+        unknown_removals_ = true;
+    }
 }
 
 const ObjectInfo* CopyCheck::find(const ObjectKey& key) const {
@@ -135,6 +146,7 @@ std::vector<ObjectInfo> CopyCheck::choose() {
 
 Task<> CopyCheck::check_one(const ObjectInfo& object, Instant now, const std::function<void(std::uint64_t)>& read_bytes) {
     std::optional<std::string> trouble;
+    bool missing = false;
     const auto name = *digest_of(object.key);
     std::uint64_t bytes_read = 0;
     try {
@@ -153,7 +165,12 @@ Task<> CopyCheck::check_one(const ObjectInfo& object, Instant now, const std::fu
         trouble = co_await on_pool(repository_.pools().cpu, look);
     } catch (const Error& error) {
         if (error.fault() != Fault::missing && error.fault() != Fault::corrupt) throw;
+        missing = error.fault() == Fault::missing;
         trouble = error.sentence();
+    }
+    if (missing) {
+        co_await learn_removals();
+        if (may_be_gone(object.key)) co_return;
     }
     ++result_.objects;
     result_.bytes += bytes_read;

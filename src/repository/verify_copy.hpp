@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "repository/collect_history.hpp"
 #include "repository/object_check.hpp"
 #include "repository/verify.hpp"
 #include "repository/verify_memory.hpp"
@@ -28,6 +29,12 @@ public:
     const std::vector<ObjectInfo>& objects() const noexcept { return objects_; }
     const ObjectInfo* find(const ObjectKey& key) const;
 
+    /// Whether a collector removed it from this copy, or may be about to.
+    bool was_swept(const ObjectKey& key) const { return removals_.may_be_gone(key.text()); }
+    /// The same of what is missing: without a key that opens the collectors' records, it may have been.
+    bool may_be_gone(const ObjectKey& key) const { return unknown_removals_ || was_swept(key); }
+    bool may_be_gone(const Digest& manifest) const { return unknown_removals_ || removals_.may_be_gone(manifest); }
+
     void damaged(const ObjectKey& key, std::string what);
     /// As damaged(); and by its name alone no new backup may rely on it.
     void lost(const ObjectKey& key, std::string what);
@@ -42,6 +49,7 @@ public:
     std::uint64_t bytes_to_read() const;
 
 private:
+    Task<> learn_removals();
     std::vector<ObjectInfo> choose();
     Task<> check_one(const ObjectInfo& object, Instant now, const std::function<void(std::uint64_t)>& read_bytes);
 
@@ -54,6 +62,8 @@ private:
     std::map<std::string, std::size_t> place_of_;  // in objects_, by key
     std::set<std::string> reported_;
     VerifyMemory lost_, memory_;
+    CollectHistory removals_;
+    bool unknown_removals_ = false;
     bool answers_ = true;
 };
 

@@ -109,7 +109,7 @@ private:
         const bool stops = error.fault() == Fault::cancelled || error.fault() == Fault::defect || nothing_opens;
         if (stops) throw error;
         for (const auto& check : checks_) {
-            if (check->find(key) == nullptr) continue;
+            if (check->find(key) == nullptr || check->was_swept(key)) continue;
             if (is_about_object(error))
                 check->damaged(key, error.sentence());
             else
@@ -122,6 +122,7 @@ private:
             const auto* own = check->find(name.key);
             // A manifest that is on its way to a required copy may have packs that are, too.
             if (own == nullptr && (!check->copy().required || !is_settled(name.key))) continue;
+            if (own == nullptr ? check->may_be_gone(name.key) : check->was_swept(name.key)) continue;
             for (const auto& use : structure.packs()) check_pack(*check, name.id, use);
         }
     }
@@ -138,10 +139,15 @@ private:
         }
     }
 
-    /// Backups form a chain. Nothing removes a manifest yet, so a link that no copy has was lost.
+    /// Backups form a chain: a link that no copy has and that no collector removed was lost.
     void check_previous(const BackupName& name, const format::ManifestStructure& structure) {
         const auto previous = to_hex(view_of(structure.previous_manifest()));
         if (previous.empty() || names_.contains(previous) || !all_answer()) return;
+        Digest link{};
+        if (structure.previous_manifest().size() != link.size()) return;
+        std::ranges::copy(view_of(structure.previous_manifest()), link.begin());
+        const auto removed = [&](const auto& check) { return check->may_be_gone(link); };
+        if (std::ranges::any_of(checks_, removed)) return;
         for (const auto& check : checks_) {
             if (!check->copy().required) continue;
             check->damaged(ObjectKey{"backup/" + subject_.folder + "/" + previous},
@@ -164,7 +170,7 @@ private:
     void require_everywhere(const ObjectKey& key, const std::string& what) {
         if (!is_settled(key)) return;
         for (const auto& check : checks_) {
-            if (!check->copy().required || check->find(key) != nullptr) continue;
+            if (!check->copy().required || check->find(key) != nullptr || check->may_be_gone(key)) continue;
             check->damaged(key, "missing: " + what + " is in another copy");
         }
     }
@@ -183,6 +189,7 @@ private:
                 for (const auto& object : other->objects()) {
                     const auto key = find_log_key(object.key);
                     if (!key || !settled(object) || check->find(object.key) != nullptr) continue;
+                    if (check->may_be_gone(object.key)) continue;
                     if (covers(held[key->lineage], key->from, key->to)) continue;
                     check->damaged(object.key, "missing: this stretch of log is in copy " + other->copy().name.text());
                 }

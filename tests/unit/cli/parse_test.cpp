@@ -46,6 +46,10 @@ TEST_CASE("each command line is known by the words of its command") {
         "backup run|pg/main",
         "backup list",
         "backup show|20261123T020000Z-1a2b3c4d",
+        "backup hold|20261123T020000Z-1a2b3c4d --until 2027-01-01T00:00:00Z",
+        "backup release|20261123T020000Z-1a2b3c4d",
+        "backup acknowledge|pg/main",
+        "backup delete|20261123T020000Z-1a2b3c4d",
         "log follow|pg/main",
         "log list|pg/main",
         "log gaps|pg/main",
@@ -61,6 +65,9 @@ TEST_CASE("each command line is known by the words of its command") {
         "verify",
         "retention plan|pg/main --days 7",
         "notify test",
+        "gc plan",
+        "gc run|--approve",
+        "gc explain|20261123T020000Z-1a2b3c4d",
         "key list",
         "key export|--role restore",
         "key prove",
@@ -94,9 +101,12 @@ TEST_CASE("every command that changes something can be run dry, and no other") {
         {"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a", "wal-push --source pg/main f",
          "source adopt pg/main", "source retire pg/main", "check", "notify test", "verify", "key export --role restore --to /k",
          "key prove", "wal-fetch --plan p f t"}));
+    "source adopt pg/main", "source retire pg/main", "check", "verify", "key export --role restore --to /k", "key prove",
+        "wal-fetch --plan p f t", "gc run", "backup hold x", "backup release x", "backup acknowledge x", "backup delete x"
+}));
 
-    CHECK(parsed(changes + " --dry-run").globals.dry_run);
-    CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
+CHECK(parsed(changes + " --dry-run").globals.dry_run);
+CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
 }
 
 TEST_CASE("a dry run tells the steps of every command that changes something, but of restore, which has a plan") {
@@ -126,7 +136,18 @@ TEST_CASE("a dry run tells the steps of every command that changes something, bu
           "required repository."}},
         {"notify test", {"Send a test to every receiver that a [[notify]] names."}},
         {"source adopt pg/main", {"Accept the server that answers now as pg/main."}},
-        {"source retire pg/main", {"Give back what is held on the server of pg/main; backups stay until they expire."}},
+        {"source retire pg/main",
+         {"Give back what is held on the server of pg/main.",
+          "Say, signed with the admin's key, that no more is to come: its backups go when their time is over, the last too."}},
+        {"gc run",
+         {"Condemn what nothing keeps any more, in every repository: varve gc plan lists it.",
+          "Remove what was condemned three days ago and what nothing keeps still."}},
+        {"backup hold x --until 2027-01-01T00:00:00Z", {"Hold x until 2027-01-01T00:00:00Z: it is kept whatever its time is."}},
+        {"backup release x", {"End the holds on x, signed with the admin's key."}},
+        {"backup acknowledge x", {"Say of x, signed with the admin's key, that it was looked at."}},
+        {"backup delete x",
+         {"End the time of backup x, signed with the admin's key.",
+          "Collection takes it into account three days later, and removes it three days after that."}},
     }));
     CAPTURE(row.line);
 

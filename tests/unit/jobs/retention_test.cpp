@@ -3,6 +3,7 @@
 
 #include "jobs/retention_job.hpp"
 #include "support/faulty_stores.hpp"
+#include "support/idle_driver.hpp"
 #include "support/log_objects.hpp"
 #include "support/test_repository.hpp"
 #include "varve/error.hpp"
@@ -14,19 +15,6 @@ using namespace std::chrono_literals;
 namespace {
 
 const LineageName lineage{"7/1"};
-
-class IdleDriver final : public Driver {
-public:
-    DriverTraits traits() const noexcept override { return {}; }
-    Task<SourceState> inspect() override { co_return SourceState{}; }
-    Task<BackupFacts> back_up(BackupRequest, BackupSink&) override { co_return BackupFacts{}; }
-    Task<> follow_log(std::optional<LogPosition>, LogSink&) override { co_return; }
-    Task<LogProbe> probe_log(std::string) override { co_return LogProbe{}; }
-    Task<ResolvedTarget> resolve(Target, const BackupFacts&, LogSource*) override { co_return ResolvedTarget{}; }
-    Task<RestoreOutlook> preview_restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return RestoreOutlook{}; }
-    Task<Restored> restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return Restored{}; }
-    Task<> retire() override { co_return; }
-};
 
 /// A source with a log, two copies of its archive, the second not required. Its rule: ten days, and five of log.
 struct Vault {
