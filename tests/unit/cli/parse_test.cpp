@@ -97,16 +97,14 @@ TEST_CASE("global options stand before or after the command's own") {
 }
 
 TEST_CASE("every command that changes something can be run dry, and no other") {
-    const std::string changes = GENERATE(values<std::string>(
-        {"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a", "wal-push --source pg/main f",
-         "source adopt pg/main", "source retire pg/main", "check", "notify test", "verify", "key export --role restore --to /k",
-         "key prove", "wal-fetch --plan p f t"}));
-    "source adopt pg/main", "source retire pg/main", "check", "verify", "key export --role restore --to /k", "key prove",
-        "wal-fetch --plan p f t", "gc run", "backup hold x", "backup release x", "backup acknowledge x", "backup delete x"
-}));
+    const std::string changes = GENERATE(
+        values<std::string>({"init", "backup run pg/main", "log follow pg/main", "restore run pg/main --to /a",
+                             "wal-push --source pg/main f", "source adopt pg/main", "source retire pg/main", "check",
+                             "notify test", "verify", "key export --role restore --to /k", "key prove", "wal-fetch --plan p f t",
+                             "gc run", "backup hold x", "backup release x", "backup acknowledge x", "backup delete x"}));
 
-CHECK(parsed(changes + " --dry-run").globals.dry_run);
-CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
+    CHECK(parsed(changes + " --dry-run").globals.dry_run);
+    CHECK(refusal(words("status --dry-run")).sentence() == "unknown option --dry-run");
 }
 
 TEST_CASE("a dry run tells the steps of every command that changes something, but of restore, which has a plan") {
