@@ -32,7 +32,7 @@ std::string bash_offers(const std::string& words) {
 
 TEST_CASE("bash is offered what fits at this place of the command line") {
     CHECK(bash_offers("varve ba") == "backup");
-    CHECK(bash_offers("varve backup ''") == "run list show");
+    CHECK(bash_offers("varve backup ''") == "run list show hold release acknowledge delete");
     CHECK(bash_offers("varve --config /etc/v.toml backup l") == "list");
     CHECK(bash_offers("varve backup run --fu") == "--full");
     CHECK(bash_offers("varve restore run pg/main --action ''") == "pause promote shutdown");

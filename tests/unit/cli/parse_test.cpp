@@ -369,7 +369,7 @@ TEST_CASE("a command line that makes no sense is refused with one sentence and a
         {"backup rnu pg/main", "unknown command backup rnu", "Did you mean run? See: varve backup --help."},
         {"frobnicate", "unknown command frobnicate", "See: varve --help."},
         {"bakup --help", "unknown command bakup", "Did you mean backup? See: varve --help."},
-        {"backup", "backup needs one of: run, list, show", "See: varve backup --help."},
+        {"backup", "backup needs one of: run, list, show, hold, release, acknowledge, delete", "See: varve backup --help."},
         {"--json", "varve needs a command", "See: varve --help."},
         {"backup run --ful", "unknown option --ful", "Did you mean --full? See: varve backup run --help."},
         {"restore run pg/main --to=/a --targte=x", "unknown option --targte", "See: varve restore run --help."},
