@@ -19,6 +19,7 @@ namespace varve {
 struct Command {
     std::vector<std::string> arguments;              ///< the first is the program; a path, or a name looked up in PATH
     std::map<std::string, std::string> environment;  ///< added to ours. Secrets go here or into a file, never into arguments
+    bool is_foreign = false;                         ///< of our environment it gets PATH, HOME, LANG and TZ only
     std::optional<std::string> user;                 ///< run as this user (needs root); its groups and HOME as well
     std::filesystem::path directory;                 ///< working directory; empty: ours
     std::string input;                               ///< written to its standard input

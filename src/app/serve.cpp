@@ -175,17 +175,6 @@ private:
     std::map<SourceName, std::string> data_directories_;
 };
 
-/// A sealed host that archives may not open what a collector must read: collection runs elsewhere.
-bool may_collect(App& app) {
-    const auto& keys = app.jobs().repository.keys();
-    return keys.host && (keys.maintain || keys.restore);
-}
-
-Task<> collect_once(App& app) {
-    const auto result = co_await run_collection(app, {});
-    if (const auto stopped = cli::shortfall_of(result)) log_failure(LogLevel::warning, "", *stopped);
-}
-
 }  // namespace
 
 Task<> serve(App& app) {
@@ -195,9 +184,7 @@ Task<> serve(App& app) {
         served.push_back({.source = source, .backup = app.config().source(source->setup.name).backup, .zone = zone});
     Service service{app.jobs(),
                     std::move(served),
-                    {.socket = app.config().service.socket,
-                     .backups_at_once = app.config().limits.backups_at_once,
-                     .collect = may_collect(app) ? [&app] { return collect_once(app); } : std::function<Task<>()>{}}};
+                    {.socket = app.config().service.socket, .backups_at_once = app.config().limits.backups_at_once}};
     const auto authorities = co_await on_pool(app.runtime().pools().blocking, &find_authorities);
     Outside outside{app, service, co_await asio::this_coro::executor};
     Desk desk{app, service, outside.board(), authorities};

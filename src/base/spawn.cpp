@@ -59,6 +59,8 @@ User find_user(const std::string& name) {
     return {entry.pw_uid, entry.pw_gid, name, entry.pw_dir};
 }
 
+constexpr std::array<std::string_view, 4> harmless{"PATH", "HOME", "LANG", "TZ"};
+
 /// Arguments and environment as the child gets them. posix_spawn cannot change the user, so another user's command goes
 /// through setpriv (util-linux), which changes it and executes the program in its own place.
 struct Launch {
@@ -72,6 +74,7 @@ struct Launch {
         for (char** at = environ; *at != nullptr; ++at) {
             const std::string_view entry{*at};
             const auto equals = entry.find('=');
+            if (command.is_foreign && !std::ranges::contains(harmless, entry.substr(0, equals))) continue;
             if (equals != std::string_view::npos) environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
         }
         if (command.user) become(find_user(*command.user));

@@ -48,6 +48,7 @@ Handle make_handle(const std::string& url, const std::atomic<bool>& stop, SendLi
     ::curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     ::curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols);
     ::curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    ::curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name server that does not answer is not waited for
     ::curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     ::curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
     ::curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(limits.whole.count()));

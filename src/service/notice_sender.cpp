@@ -79,6 +79,7 @@ void run(const std::string& program, const Notice& notice, const std::string& do
                            {"VARVE_ID", notice.id},
                            {"VARVE_REMINDER", notice.reminder ? "1" : "0"}};
     if (document.size() < variable_bytes_max) command.environment["VARVE_NOTICE"] = document;
+    command.is_foreign = true;  // env: references of the configuration are no business of it
     command.dies_with_us = true;
     RunningCommand running{command};
     const auto until = std::chrono::steady_clock::now() + limits.whole;

@@ -51,8 +51,6 @@ bool shows_log_after(const ArchiveView& view, const std::optional<LogPosition>& 
 constexpr std::chrono::minutes look_again{1};
 /// A follower that ran this long begins its back-off anew.
 constexpr std::chrono::minutes steady_after{10};
-/// After the start, and after a failure; then once a day.
-constexpr std::chrono::microseconds collect_soon = std::chrono::hours{1}, collect_again = std::chrono::hours{24};
 constexpr BackoffRule slow_retry{.first = std::chrono::seconds{5}, .longest = std::chrono::minutes{10}};
 
 }  // namespace
@@ -76,7 +74,6 @@ struct Service::State {
     Task<> back_up_when_due(Served& source, Backoff& backoff);
     Task<std::vector<Instant>> starts(Served& source);
     Task<> resolve_doubt(Served& source);
-    Task<> collect_daily();
     Task<> work(HandleCommand& answer);
     Task<> feed_watchdog();
 };
@@ -216,26 +213,6 @@ Task<> Service::State::schedule(Served& source) {
     }
 }
 
-/// A collection that fails, or that a brake stops, is told and tried again; nothing else waits for it.
-Task<> Service::State::collect_daily() {
-    auto pause = collect_soon;
-    for (;;) {
-        co_await context.clock.sleep_for(pause);
-        {
-            const auto no_backup_runs = co_await backup_slots->take(options.backups_at_once);
-        }
-        std::exception_ptr failure;
-        try {
-            co_await options.collect();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        co_await check_stop();
-        if (failure) log_failure(LogLevel::error, "", error_of(failure).during("collecting"));
-        pause = failure ? collect_soon : collect_again;
-    }
-}
-
 /// Fed by a timer of the io thread after each pool answered: it means "alive", never "data moved".
 Task<> Service::State::feed_watchdog() {
     std::uint64_t interval = 0;
@@ -257,7 +234,6 @@ Service::~Service() = default;
 Task<> Service::State::work(HandleCommand& answer) {
     auto body = [this, &answer](TaskGroup& group) -> Task<> {
         group.spawn(serve_control(options.socket, answer));
-        if (options.collect) group.spawn(collect_daily());
         for (auto& source : served) {
             if (source->follower) group.spawn(follow(*source));
             group.spawn(schedule(*source));

@@ -25,7 +25,6 @@ struct ServedSource {
 struct ServiceOptions {
     std::filesystem::path socket;
     unsigned backups_at_once = 1;
-    std::function<Task<>()> collect{};  ///< once a day, when no backup runs; empty: this host does not collect
 };
 
 /// What runs in the service for one source, as status and the control socket see it.

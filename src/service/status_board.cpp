@@ -46,8 +46,9 @@ struct StatusBoard::State {
 
     Clock& clock;
     BoardRules rules;
-    Signal asked;     ///< somebody wants a reading
-    Signal read_one;  ///< one has ended
+    Signal asked;                         ///< somebody wants a reading
+    Signal read_one;                      ///< one has ended
+    std::chrono::microseconds longest{};  ///< reading of those that went well
     std::vector<std::unique_ptr<Line>> lines;
 
     Line& find(const SourceName& name);
@@ -88,6 +89,7 @@ Task<> StatusBoard::State::read(Line& line) {
     read_one.notify();
     line.seen = trace_of(view);
     if (read) {
+        longest = std::max(longest, clock.now() - began);
         line.archived = std::move(*read);
         line.backoff.succeeded();
         const bool waits = !line.archived.last_backup || line.archived.base_need;
@@ -110,7 +112,8 @@ std::chrono::microseconds StatusBoard::State::reading_for(Instant now) const {
 
 SourceStatus StatusBoard::State::status(const Line& line, Instant now) const {
     auto status = line.archived;
-    if (const auto span = reading_for(now); span > rules.patience && status.archive_problem.empty())
+    // One that is large and slow, and whole, takes as long as it took before.
+    if (const auto span = reading_for(now); span > std::max(rules.patience, 4 * longest) && status.archive_problem.empty())
         status.archive_problem = "it has not answered for " + std::to_string(span / std::chrono::seconds{1}) + " s";
     complete_status(status, line.source.view(now), now, line.source.rules);
     return status;

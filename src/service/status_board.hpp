@@ -31,7 +31,8 @@ struct BoardRules {
     std::chrono::microseconds read_soon =
         std::chrono::seconds{10};  ///< one that waits for a backup, or for the log that leads on from it
     BackoffRule after_failure{.first = std::chrono::seconds{5}, .longest = std::chrono::minutes{1}};
-    std::chrono::microseconds patience = std::chrono::minutes{2};        ///< an archive that takes longer is said not to answer
+    std::chrono::microseconds patience = std::chrono::minutes{2};  ///< an archive that takes longer, and four times as long as
+                                                                   ///< ever, is said not to answer
     std::chrono::microseconds look_patience = std::chrono::seconds{10};  ///< of a command; then what was read last counts
     int rest = 20;  ///< reading takes at most one part in so many of the time
 };
