@@ -74,7 +74,7 @@ struct Launch {
         for (char** at = environ; *at != nullptr; ++at) {
             const std::string_view entry{*at};
             const auto equals = entry.find('=');
-            if (command.is_foreign && !std::ranges::contains(harmless, entry.substr(0, equals))) continue;
+            if (command.is_foreign && std::ranges::find(harmless, entry.substr(0, equals)) == harmless.end()) continue;
             if (equals != std::string_view::npos) environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
         }
         if (command.user) become(find_user(*command.user));
