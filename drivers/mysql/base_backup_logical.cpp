@@ -141,9 +141,8 @@ private:
             if (!table.transactional) unsafe += (unsafe.empty() ? "" : ", ") + table.database + "." + table.name;
         if (!unsafe.empty())
             result.findings.push_back({Finding::Level::warning,
-                                       "these tables have no part in the snapshot, their rows are as of when they were read, and "
-                                       "log that is applied to "
-                                       "them may fail or double rows: " +
+                                       "tables without a part in the snapshot, with rows as of when they were read; log that is "
+                                       "applied to them may fail or double rows: " +
                                            unsafe,
                                        "ALTER TABLE … ENGINE = InnoDB, or take physical backups."});
         for (const auto& sentence : snapshot_.schema.left_out)

@@ -354,7 +354,7 @@ void PhysicalRestore::start() const {
             if (error.fault() != Fault::unreachable && error.fault() != Fault::overloaded) throw;
         }
     }
-    throw Error{Fault::invalid, "the restored server ended at once"}
+    throw Error{Fault::invalid, "the restored server ended before it answered"}
         .with("errors", last_words_in(errors))
         .hint("The data directory is whole. What the server says is in the error's context.");
 }

@@ -59,6 +59,7 @@ User find_user(const std::string& name) {
     return {entry.pw_uid, entry.pw_gid, name, entry.pw_dir};
 }
 
+/// What a program that is not ours gets of our environment: the rest may hold secrets.
 constexpr std::array<std::string_view, 4> harmless{"PATH", "HOME", "LANG", "TZ"};
 
 /// Arguments and environment as the child gets them. posix_spawn cannot change the user, so another user's command goes

@@ -28,9 +28,11 @@ private:
     sigset_t pipe_{}, before_{};
 };
 
+/// Of the child. Its own: what ends our session, a terminal that is closed, does not end it.
 enum class Session { ours, its_own };
 
-/// Starts the child in a process group of its own, with default signals and no descriptor of ours but the three given.
+/// Starts the child in a process group (and session, when asked) of its own, with default signals and no descriptor of ours but
+/// the three given.
 pid_t spawn(const Command& command, int input, int output, int errors, Session session = Session::ours);
 
 /// A started child; killed and reaped when this ends before it was waited for.

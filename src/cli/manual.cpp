@@ -136,7 +136,7 @@ after that, when its month has ended two weeks ago. Refused (5) while something 
 that an instant of the point-in-time window is reached from, a hold. It needs the admin's key.)"},
         {"gc run",
          R"(Condemns, in every repository by itself, what nothing keeps any more, and removes what was condemned three days ago and what
-nothing keeps still. The service does this once a day. No lock is needed: backups, restores and other collectors may run.
+nothing keeps still. The service does not do it by itself yet. No lock is needed: backups, restores and other collectors may run.
 
 Exit codes: 0, 5 something was stopped by a brake or pauses; the rest was done.)"},
         {"key export", R"(The exported text is the secret itself: whoever reads it has the role.)"},

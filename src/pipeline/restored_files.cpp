@@ -97,7 +97,7 @@ RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
         const std::lock_guard lock{door(number)};
         auto& file = files_[number];
         if (file.handle) return {file.handle, file.direct};
-        open(file);
+        make_handles(file);
         found = {file.handle, file.direct};
     }
     std::optional<std::uint32_t> oldest;
@@ -117,7 +117,7 @@ RestoredFiles::Handles RestoredFiles::handles(std::uint32_t number) {
     return found;
 }
 
-void RestoredFiles::open(File& file) {
+void RestoredFiles::make_handles(File& file) {
     const bool fresh = mode_ == WriteMode::create && !file.created;
     file.handle =
         std::make_shared<const Descriptor>(fresh ? create(file) : reopen(file, mode_ == WriteMode::delta ? O_CREAT : 0));

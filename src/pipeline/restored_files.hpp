@@ -53,8 +53,9 @@ private:
     };
 
     Handles handles(std::uint32_t file);
-    /// Behind its door.
-    void open(File& file);
+    std::mutex& door(std::uint32_t file) { return doors_[file % doors_.size()]; }
+    /// Its caller holds the file's door.
+    void make_handles(File& file);
     std::shared_ptr<const Descriptor> open_direct(const File& file, const Descriptor& handle);
     static void write_around_holes(const Descriptor& file, std::uint64_t offset, ByteView bytes,
                                    const std::filesystem::path& path);
@@ -66,11 +67,9 @@ private:
     WriteMode mode_;
     std::atomic<bool> direct_ = true;           ///< false once the filesystem refused
     std::atomic<std::uint64_t> unflushed_ = 0;  ///< bytes written past the page cache
-    std::mutex& door(std::uint32_t file) { return doors_[file % doors_.size()]; }
-
-    std::array<std::mutex, 16> doors_;  ///< each of some files: making one takes long, and others need not wait for it
-    std::mutex mutex_;                  ///< of open_; taken alone
-    std::deque<std::uint32_t> open_;    ///< files with a handle, the oldest first
+    std::array<std::mutex, 16> doors_;          ///< each of some files: making one takes long, and others need not wait for it
+    std::mutex mutex_;                          ///< of open_; taken alone
+    std::deque<std::uint32_t> open_;            ///< files with a handle, the oldest first
 };
 
 }  // namespace varve

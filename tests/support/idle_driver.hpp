@@ -1,11 +1,11 @@
-/// A driver that has nothing to do: for jobs that look at the archive alone.
+/// A driver that has nothing to do: for jobs that look at the archive alone. Tests derive from it what their job asks for.
 #pragma once
 
 #include "varve/driver.hpp"
 
 namespace varve::test {
 
-class IdleDriver final : public Driver {
+class IdleDriver : public Driver {
 public:
     DriverTraits traits() const noexcept override { return {}; }
     Task<SourceState> inspect() override { co_return SourceState{}; }

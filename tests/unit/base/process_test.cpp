@@ -37,6 +37,16 @@ TEST_CASE("input, environment and working directory reach the command") {
     CHECK(result.output == command.input + "value\n" + std::filesystem::canonical(folder.path()).string() + "\n");
 }
 
+TEST_CASE("a program that is not ours gets no more of our environment than its path, home, language and zone") {
+    ::setenv("VARVE_TEST_SECRET", "s3cret", 1);
+    auto command = shell("echo \"[$VARVE_TEST_SECRET] ${PATH:+path} $NAME\"");
+    command.environment["NAME"] = "value";
+    CHECK(run_command(command).output == "[s3cret] path value\n");
+    command.is_foreign = true;
+    CHECK(run_command(command).output == "[] path value\n");
+    ::unsetenv("VARVE_TEST_SECRET");
+}
+
 TEST_CASE("a command that does not read its input does not harm us") {
     auto command = shell("exec <&-; exit 0");
     command.input = std::string(1'000'000, 'x');

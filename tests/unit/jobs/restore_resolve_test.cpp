@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "support/faulty_stores.hpp"
+#include "support/idle_driver.hpp"
 #include "support/test_repository.hpp"
 #include "varve/error.hpp"
 
@@ -15,19 +16,11 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// Restores each backup as it is.
-class PlainDriver final : public Driver {
+class PlainDriver final : public IdleDriver {
 public:
-    DriverTraits traits() const noexcept override { return {}; }
-    Task<SourceState> inspect() override { co_return SourceState{}; }
-    Task<BackupFacts> back_up(BackupRequest, BackupSink&) override { co_return BackupFacts{}; }
-    Task<> follow_log(std::optional<LogPosition>, LogSink&) override { co_return; }
-    Task<LogProbe> probe_log(std::string) override { co_return LogProbe{}; }
     Task<ResolvedTarget> resolve(Target target, const BackupFacts&, LogSource*) override {
         co_return ResolvedTarget{.target = std::move(target), .position = {}, .explanation = "as it is"};
     }
-    Task<RestoreOutlook> preview_restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return RestoreOutlook{}; }
-    Task<Restored> restore(RestoreRequest, RestoreSource&, LogSource*) override { co_return Restored{}; }
-    Task<> retire() override { co_return; }
 };
 
 /// Two copies with two backups, an hour apart; the second copy is required or not.
